@@ -1,0 +1,110 @@
+"""Objects to and from Kubernetes JSON: the only place where camelCase and untyped data live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from jobsim.api._struct import Struct, Time
+from jobsim.api.kinds import KINDS
+from jobsim.api.meta import Object, ObjectMeta, Unstructured
+from jobsim.units import parse_rfc3339, rfc3339
+
+S = TypeVar("S", bound=Struct)
+
+
+class DecodeError(ValueError):
+    """A document does not have the shape of its kind."""
+
+
+def _decode_hook(type_: type, value: Any) -> Any:
+    if type_ is Time:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is no time")
+        return Time(parse_rfc3339(value))
+    raise NotImplementedError(type_)
+
+
+def _encode_hook(value: Any) -> Any:
+    if isinstance(value, Time):
+        return rfc3339(value)
+    raise NotImplementedError(type(value))
+
+
+_JSON = msgspec.json.Encoder(enc_hook=_encode_hook)
+
+
+def convert(data: Any, type_: type[S]) -> S:
+    """Return plain data (as from JSON) as a typed value.
+
+    Raises
+    ------
+    DecodeError
+        With msgspec's text and path.
+    """
+    try:
+        return msgspec.convert(data, type_, dec_hook=_decode_hook)
+    except msgspec.ValidationError as err:
+        raise DecodeError(str(err)) from None
+
+
+def to_data(value: object) -> Any:
+    """Return any value of the API types as plain dicts, lists, strings and numbers."""
+    return msgspec.to_builtins(value, enc_hook=_encode_hook)
+
+
+def encode(value: object) -> bytes:
+    """Return any value of the API types as compact JSON bytes, keys in field order."""
+    return _JSON.encode(value)
+
+
+def prune_nulls(data: Any) -> Any:
+    """Return data without mapping entries that are null (the API server drops them)."""
+    if isinstance(data, Mapping):
+        return {k: prune_nulls(v) for k, v in data.items() if v is not None}
+    if isinstance(data, list):
+        return [prune_nulls(v) for v in data if v is not None]
+    return data
+
+
+def from_dict(doc: Mapping[str, Any]) -> Object:
+    """Return the object that a Kubernetes document (apiVersion, kind, ...) describes.
+
+    A kind that is not typed becomes an ``Unstructured``.
+
+    Raises
+    ------
+    DecodeError
+        When the document does not have the kind's shape.
+    """
+    kind = doc.get("kind", "")
+    group_version = doc.get("apiVersion", "")
+    body = prune_nulls({k: v for k, v in doc.items() if k not in ("kind", "apiVersion")})
+    info = KINDS.get(kind)
+    if info is not None and info.type.API_VERSION.rpartition("/")[0] == group_version.rpartition("/")[0]:
+        return convert(body, info.type)
+    meta = convert(body.pop("metadata", {}), ObjectMeta)
+    return Unstructured(metadata=meta, type_name=kind, group_version=group_version, content=body)
+
+
+def to_dict(obj: Object) -> dict[str, Any]:
+    """Return an object as Kubernetes JSON data, apiVersion and kind first."""
+    head: dict[str, Any] = {"apiVersion": obj.api_version, "kind": obj.kind}
+    if isinstance(obj, Unstructured):
+        return {**head, "metadata": to_data(obj.metadata), **to_data(obj.content)}
+    return {**head, **to_data(obj)}
+
+
+def normal_form(data: Any) -> Any:
+    """Return data without null, ``{}`` and ``[]``, recursively until nothing changes.
+
+    The normal form of ``conformance/README.md``: both sides of a comparison go through it.
+    """
+    if isinstance(data, Mapping):
+        pairs = ((k, normal_form(v)) for k, v in data.items())
+        return {k: v for k, v in pairs if v is not None and v != {} and v != []}
+    if isinstance(data, list | tuple):
+        return [w for v in data if (w := normal_form(v)) is not None and w != {} and w != []]
+    return data

@@ -1,0 +1,26 @@
+"""Reader: how every component looks at the cluster, be it the store itself or a lagging cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from jobsim.api.meta import Object
+
+O = TypeVar("O", bound=Object)
+
+
+class Reader(Protocol):
+    """Read-only view of objects; lists come in the order of (namespace, name)."""
+
+    def get(self, kind: type[O], namespace: str, name: str) -> O | None:
+        """Return one object, or None."""
+        ...
+
+    def list(self, kind: type[O], namespace: str | None = None) -> Sequence[O]:
+        """Return all objects of a kind (in one namespace), in the order of (namespace, name)."""
+        ...
+
+    def by_index(self, kind: type[O], index: str, value: str) -> Sequence[O]:
+        """Return the objects that an index of ``apiserver.index`` files under a value, in the same order."""
+        ...
