@@ -24,3 +24,7 @@ class Reader(Protocol):
     def by_index(self, kind: type[O], index: str, value: str) -> Sequence[O]:
         """Return the objects that an index of ``apiserver.index`` files under a value, in the same order."""
         ...
+
+    def dependents(self, uid: str) -> Sequence[Object]:
+        """Return objects of any kind with an owner reference to this UID, by (kind, namespace, name)."""
+        ...
