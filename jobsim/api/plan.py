@@ -124,6 +124,9 @@ class Plan(Struct):
         stops the steps after it.
     notices : tuple of EventRecord
         Recorded at once, before the steps, whatever follows (``Created pod: ...`` in a continuation).
+    memory : Struct or None
+        What the controller wants to remember for this key (expectations, back-off record).  The
+        runtime keeps it from the moment this part of the plan is reached; None changes nothing.
     metrics : tuple of str
         Names of counters that go up by one before any write is made.
     """
@@ -135,6 +138,7 @@ class Plan(Struct):
     error: str | None = None
     then: Callable[[Outcome], Plan] | None = None
     notices: tuple[EventRecord, ...] = ()
+    memory: Struct | None = None
     metrics: tuple[str, ...] = ()
 
 

@@ -59,19 +59,24 @@ def step_errors(step: Step, results: StepResults) -> list[str]:
     return texts
 
 
-def execute(plan: Plan, record: Record) -> Generator[Step, StepResults, Finish]:
-    """Yield the steps of a plan in order; record its events; return how the pass ended.
+class Shell(Struct):
+    """What a shell does for a plan besides writing: keep events, memory and counters."""
 
-    Parameters
-    ----------
-    plan : Plan
-    record : callable
-        Takes each EventRecord at the moment it is recorded.
-    """
+    record: Record
+    remember: Callable[[Struct], None]
+    count: Callable[[str], None]
+
+
+def execute(plan: Plan, shell: Shell) -> Generator[Step, StepResults, Finish]:
+    """Yield the steps of a plan in order; record its events; return how the pass ended."""
     failed: str | None = None
     while True:
+        if plan.memory is not None:
+            shell.remember(plan.memory)
+        for metric in plan.metrics:
+            shell.count(metric)
         for event in plan.notices:
-            record(event)
+            shell.record(event)
         done: list[StepResults] = []
         for step in plan.steps:
             results = yield step
@@ -79,7 +84,7 @@ def execute(plan: Plan, record: Record) -> Generator[Step, StepResults, Finish]:
             errors = step_errors(step, results)
             if errors:
                 if step.on_error is not None:
-                    record(_warning(step.on_error, errors))
+                    shell.record(_warning(step.on_error, errors))
                 failed = failed or "\n".join(errors)
                 break
         failed = failed or plan.error
@@ -98,7 +103,7 @@ def execute(plan: Plan, record: Record) -> Generator[Step, StepResults, Finish]:
         if errors:
             return Finish(error=errors[0])
     for event in plan.events:
-        record(event)
+        shell.record(event)
     return Finish(requeue_after_ns=plan.requeue_after_ns)
 
 
@@ -129,7 +134,7 @@ def drive_step(step: Step, send: Send) -> StepResults:
     return tuple(results)
 
 
-def drive(plan: Plan, send: Send, record: Record) -> Finish:
+def drive(plan: Plan, send: Send, shell: Shell) -> Finish:
     """Execute a whole plan with a sender that answers at once.
 
     Parameters
@@ -137,10 +142,9 @@ def drive(plan: Plan, send: Send, record: Record) -> Finish:
     plan : Plan
     send : callable
         Applies a write; returns the object as stored or the error, never raises ``ApiError``.
-    record : callable
-        Takes the events.
+    shell : Shell
     """
-    running = execute(plan, record)
+    running = execute(plan, shell)
     try:
         step = next(running)
         while True:
