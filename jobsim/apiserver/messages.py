@@ -1,0 +1,33 @@
+"""The API server's words for what goes wrong with an object as a whole.
+
+Source: apimachinery pkg/api/errors/errors.go.
+"""
+
+from __future__ import annotations
+
+from jobsim.api.kinds import resource_of
+from jobsim.errors import ApiError
+
+
+def not_found(kind: str, name: str) -> ApiError:
+    """Return the error for an object that is not there."""
+    return ApiError("NotFound", f'{resource_of(kind)} "{name}" not found')
+
+
+def already_exists(kind: str, name: str) -> ApiError:
+    """Return the error for a name that is taken."""
+    return ApiError("AlreadyExists", f'{resource_of(kind)} "{name}" already exists')
+
+
+def conflict(kind: str, name: str, why: str = "") -> ApiError:
+    """Return the error for a stale resourceVersion, or another failed precondition."""
+    text = (
+        why or "the object has been modified; please apply your changes to the latest version and try again"
+    )
+    return ApiError("Conflict", f'Operation cannot be fulfilled on {resource_of(kind)} "{name}": {text}')
+
+
+def uid_conflict(kind: str, name: str, wanted: str, found: str) -> ApiError:
+    """Return the error for a delete or update that meant another object of the same name."""
+    why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+    return conflict(kind, name, why)

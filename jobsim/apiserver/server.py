@@ -1,0 +1,229 @@
+"""Server: writes in, answers out: names, admission, then the store.
+
+What kube-apiserver does around its storage: expands generateName, gives uid and creation time,
+asks admission (``controllers.admission``, handed in, because decisions lie a layer above), and
+turns each write of the vocabulary into a store call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from jobsim.api import codec
+from jobsim.api._struct import Time, replace
+from jobsim.api.kinds import KINDS
+from jobsim.api.meta import Object
+from jobsim.api.plan import WriteResult
+from jobsim.api.reader import Reader
+from jobsim.api.writes import (
+    Bind,
+    Create,
+    Delete,
+    Evict,
+    Patch,
+    PatchFinalizers,
+    PatchPodStatus,
+    PatchStatus,
+    Update,
+    UpdateStatus,
+    Write,
+)
+from jobsim.apiserver import messages
+from jobsim.apiserver.store import Store
+from jobsim.errors import ApiError
+from jobsim.units import floor_second
+
+#: What a generated name keeps of its prefix: 63 less the suffix (apiserver names/generate.go).
+PREFIX_LENGTH_MAX = 58
+
+
+class Admission(Protocol):
+    """What stands between a request and the store; each may raise ``ApiError``."""
+
+    def admit_create(self, obj: Object, reader: Reader) -> Object:
+        """Return the object to store: defaulted, mutated, validated."""
+        ...
+
+    def admit_update(self, new: Object, old: Object, reader: Reader) -> Object:
+        """Return the object to store in place of ``old``."""
+        ...
+
+    def admit_status(self, new: Object, old: Object) -> None:
+        """Refuse a status that the API server would refuse."""
+        ...
+
+    def admit_eviction(self, write: Evict, reader: Reader) -> None:
+        """Refuse an eviction that a PodDisruptionBudget forbids."""
+        ...
+
+
+class Names(Protocol):
+    """Where generated parts come from (``rng.NameSource``)."""
+
+    def suffix(self) -> str:
+        """Return the random suffix of a generated name."""
+        ...
+
+    def uid(self) -> str:
+        """Return a new UID."""
+        ...
+
+
+class OpenAdmission:
+    """Admission that lets everything pass as it is: for tests of what lies behind it."""
+
+    def admit_create(self, obj: Object, reader: Reader) -> Object:
+        """Return the object."""
+        return obj
+
+    def admit_update(self, new: Object, old: Object, reader: Reader) -> Object:
+        """Return the new object."""
+        return new
+
+    def admit_status(self, new: Object, old: Object) -> None:
+        """Refuse nothing."""
+
+    def admit_eviction(self, write: Evict, reader: Reader) -> None:
+        """Refuse nothing."""
+
+
+class Server:
+    """The in-memory API server.
+
+    Parameters
+    ----------
+    store : Store
+    admission : Admission
+    names : Names
+    """
+
+    def __init__(self, store: Store, admission: Admission, names: Names) -> None:
+        self.store = store
+        self.admission = admission
+        self.names = names
+
+    def request(self, write: Write, now: int) -> WriteResult:
+        """Apply a write and return the object as stored, or the error."""
+        try:
+            return WriteResult(write=write, obj=self.apply(write, now))
+        except ApiError as err:
+            return WriteResult(write=write, error=err)
+
+    def apply(self, write: Write, now: int) -> Object:
+        """Apply a write and return the object as stored.
+
+        Raises
+        ------
+        ApiError
+            What a real API server would answer.
+        """
+        store = self.store
+        match write:
+            case PatchPodStatus():
+                return store.patch_pod_status(write, now)
+            case Create():
+                return self.create(write.obj, now)
+            case UpdateStatus():
+                return self._update_status(write.obj, now)
+            case PatchFinalizers():
+                return store.patch_finalizers(write, now)
+            case Bind():
+                return store.bind(write, now)
+            case Delete():
+                return store.delete(write, now)
+            case Update():
+                return self._update(write.obj, now)
+            case Patch():
+                return self._patch(write, now)
+            case PatchStatus():
+                return self._patch_status(write, now)
+            case Evict():
+                return self._evict(write, now)
+
+    def create(self, obj: Object, now: int) -> Object:
+        """Create an object: name, uid and times first, then admission, then the store."""
+        meta = obj.metadata
+        name = meta.name
+        if not name and meta.generate_name:
+            name = meta.generate_name[:PREFIX_LENGTH_MAX] + self.names.suffix()
+        meta = replace(
+            meta,
+            name=name,
+            uid=self.names.uid(),
+            creation_timestamp=Time(floor_second(now)),
+            generation=1 if hasattr(obj, "spec") else 0,
+            resource_version="",
+            deletion_timestamp=None,
+            deletion_grace_period_seconds=None,
+        )
+        return self.store.create(self.admission.admit_create(replace(obj, metadata=meta), self.store), now)
+
+    def _update(self, new: Object, now: int) -> Object:
+        old = self.store.find(new.kind, new.namespace, new.name)
+        if old is None:
+            raise messages.not_found(new.kind, new.name)
+        version = new.metadata.resource_version
+        if version and version != old.metadata.resource_version:
+            raise messages.conflict(new.kind, new.name)
+        return self.store.update(self.admission.admit_update(new, old, self.store), now)
+
+    def _update_status(self, new: Object, now: int) -> Object:
+        old = self.store.find(new.kind, new.namespace, new.name)
+        if old is not None:
+            self.admission.admit_status(new, old)
+        return self.store.update_status(new, now)
+
+    def _patch(self, write: Patch, now: int) -> Object:
+        """Merge a JSON merge patch into the main resource (status in it is not looked at)."""
+        old = self.store.find(write.kind, write.namespace, write.name)
+        if old is None:
+            raise messages.not_found(write.kind, write.name)
+        patch = {key: value for key, value in write.patch.items() if key != "status"}
+        return self._update(_patched(old, patch), now)
+
+    def _patch_status(self, write: PatchStatus, now: int) -> Object:
+        old = self.store.find(write.kind, write.namespace, write.name)
+        if old is None:
+            raise messages.not_found(write.kind, write.name)
+        return self._update_status(_patched(old, {"status": write.patch.get("status")}), now)
+
+    def _evict(self, write: Evict, now: int) -> Object:
+        self.admission.admit_eviction(write, self.store)
+        delete = Delete(kind="Pod", namespace=write.namespace, name=write.name, grace_s=write.grace_s)
+        pod = self.store.find("Pod", write.namespace, write.name)
+        if pod is None:
+            raise messages.not_found("Pod", write.name)
+        return self.store.delete(delete, now)
+
+
+def _patched(old: Object, patch: Mapping[str, Any]) -> Object:
+    """Return an object with a merge patch applied; a patch of the wrong shape is an Invalid."""
+    merged = merge_patch(codec.to_dict(old), patch)
+    if merged.get("apiVersion") != old.api_version or merged.get("kind") != old.kind:
+        raise ApiError("BadRequest", "the kind of an object cannot be patched")
+    try:
+        return codec.from_dict(merged)
+    except codec.DecodeError as err:
+        info = KINDS.get(old.kind)
+        group = f"{old.kind}.{info.group}" if info and info.group else old.kind
+        raise ApiError("Invalid", f'{group} "{old.name}" is invalid: patch: Invalid value: {err}') from None
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Return RFC 7386's MergePatch(target, patch); nulls remove.
+
+    Examples
+    --------
+    >>> merge_patch({"a": 1, "b": {"c": 2}}, {"a": None, "b": {"d": 3}})
+    {'b': {'c': 2, 'd': 3}}
+    """
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged

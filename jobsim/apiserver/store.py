@@ -1,0 +1,284 @@
+"""Store: the API server's objects and its ordered watch log; deterministic, without a clock.
+
+What etcd and the generic registry do: resourceVersion, optimistic conflicts, generation, the
+status subresource, finalizers, graceful and cascading deletion.  Admission and name generation lie
+in front (``apiserver.server``), deletion of dependents behind (``controllers.garbage_collector``).
+
+Source: apiserver pkg/registry/generic/registry/store.go, pkg/registry/rest/delete.go;
+clauses C-API-01, C-ENV-01, K-JOB-03, K-JOB-120..124, K-POD-40.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, cast
+
+from jobsim.api._struct import Time, replace
+from jobsim.api.meta import Condition, Object, ObjectMeta
+from jobsim.api.pod import Pod, PodStatus
+from jobsim.api.watch import WatchEvent
+from jobsim.api.writes import Bind, Delete, PatchFinalizers, PatchPodStatus
+from jobsim.apiserver import messages
+from jobsim.apiserver.table import ObjectTable
+from jobsim.units import SECOND, floor_second
+
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+#: Grace period of a pod whose spec says none (core/v1 defaults).
+DEFAULT_GRACE_S = 30
+
+Subscriber = Callable[[WatchEvent], None]
+
+
+class Store(ObjectTable):
+    """All objects of the cluster.
+
+    Every change appends one ``WatchEvent`` and hands it to the subscribers, in the order in which
+    they subscribed, before the call returns.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.revision = 0
+        self._subscribers: list[Subscriber] = []
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Send every later WatchEvent to a callable."""
+        self._subscribers.append(subscriber)
+
+    # -- verbs ---------------------------------------------------------------------------------
+
+    def create(self, obj: Object, now: int) -> Object:
+        """Store a new object (admitted, named, with its uid).
+
+        Raises
+        ------
+        ApiError
+            AlreadyExists.
+        """
+        if self.find(obj.kind, obj.namespace, obj.name) is not None:
+            raise messages.already_exists(obj.kind, obj.name)
+        return self._commit("ADDED", obj, None, now)
+
+    def update(self, new: Object, now: int) -> Object:
+        """Replace the main resource; status, uid and timestamps stay as stored.
+
+        An update that changes nothing writes nothing.  Taking the last finalizer off an object
+        that is being deleted removes it.
+
+        Raises
+        ------
+        ApiError
+            NotFound, Conflict.
+        """
+        old = self._current(new)
+        meta = _system_fields(new.metadata, old.metadata)
+        merged = replace(new, metadata=meta)
+        if hasattr(old, "status"):
+            merged = replace(merged, status=old.status)
+        if merged == old:
+            return old
+        if getattr(new, "spec", None) != getattr(old, "spec", None):
+            merged = merged.with_meta(generation=old.metadata.generation + 1)
+        return self._commit_or_remove(merged, old, now)
+
+    def update_status(self, new: Object, now: int) -> Object:
+        """Replace the status; everything else stays as stored.
+
+        Raises
+        ------
+        ApiError
+            NotFound, Conflict.
+        """
+        old = self._current(new)
+        status = new.status  # type: ignore[attr-defined]
+        if status == old.status:  # type: ignore[attr-defined]
+            return old
+        return self._commit("MODIFIED", replace(old, status=status), old, now)
+
+    def patch_pod_status(self, write: PatchPodStatus, now: int) -> Object:
+        """Merge a status patch into a pod: conditions by type, the rest by field."""
+        old = self._existing(write.kind, write.namespace, write.name, write.uid)
+        assert isinstance(old, Pod)
+        status = merge_pod_status(old.status, write.status)
+        if status == old.status:
+            return old
+        return self._commit("MODIFIED", replace(old, status=status), old, now)
+
+    def patch_finalizers(self, write: PatchFinalizers, now: int) -> Object:
+        """Take one finalizer off an object, or put it on."""
+        old = self._existing(write.kind, write.namespace, write.name, write.uid)
+        held = old.metadata.finalizers
+        if write.add == (write.finalizer in held):
+            return old
+        if write.add:
+            return self._commit("MODIFIED", old.with_meta(finalizers=(*held, write.finalizer)), old, now)
+        left = tuple(f for f in held if f != write.finalizer)
+        return self._commit_or_remove(old.with_meta(finalizers=left), old, now)
+
+    def bind(self, write: Bind, now: int) -> Object:
+        """Give an unbound pod its node and PodScheduled=True, in one write (K-POD-01)."""
+        old = self._existing("Pod", write.namespace, write.name, write.uid)
+        assert isinstance(old, Pod)
+        if old.terminating:
+            why = f"pod {write.name} is being deleted, cannot be assigned to a host"
+            raise messages.conflict("Pod", write.name, why)
+        if old.spec.node_name:
+            why = f'pod {write.name} is already assigned to node "{old.spec.node_name}"'
+            raise messages.conflict("Pod", write.name, why)
+        scheduled = Condition(
+            type="PodScheduled", status="True", last_transition_time=Time(floor_second(now))
+        )
+        status = merge_pod_status(old.status, PodStatus(conditions=(scheduled,)))
+        new = replace(old, spec=replace(old.spec, node_name=write.node), status=status)
+        return self._commit("MODIFIED", new, old, now)
+
+    def delete(self, write: Delete, now: int) -> Object:
+        """Ask for the deletion of an object; return it as it was last (removed) or is now (waiting).
+
+        Raises
+        ------
+        ApiError
+            NotFound, Conflict (uid precondition).
+        """
+        old = self._existing(write.kind, write.namespace, write.name, write.uid)
+        finalizers = _deletion_finalizers(old.metadata.finalizers, write.propagation)
+        meta = old.metadata
+        grace = _grace_s(old, write.grace_s) if isinstance(old, Pod) else 0
+        if not finalizers and grace == 0:
+            return self._remove(old.with_meta(finalizers=()), old, now)
+        if meta.deletion_timestamp is not None:
+            held = meta.deletion_grace_period_seconds or 0
+            if finalizers == meta.finalizers and grace >= held:
+                return old
+            new = old.with_meta(finalizers=finalizers)
+            if grace < held:
+                end = Time(floor_second(now + grace * SECOND))
+                new = new.with_meta(deletion_timestamp=end, deletion_grace_period_seconds=grace)
+            return self._commit("MODIFIED", new, old, now)
+        new = old.with_meta(
+            finalizers=finalizers,
+            deletion_timestamp=Time(floor_second(now + grace * SECOND)),
+            deletion_grace_period_seconds=grace,
+            generation=meta.generation + 1 if meta.generation else 0,
+        )
+        return self._commit("MODIFIED", new, old, now)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _existing(self, kind: str, namespace: str, name: str, uid: str = "") -> Object:
+        old = self.find(kind, namespace, name)
+        if old is None:
+            raise messages.not_found(kind, name)
+        if uid and old.metadata.uid != uid:
+            raise messages.uid_conflict(kind, name, uid, old.metadata.uid)
+        return old
+
+    def _current(self, new: Object) -> Object:
+        """Return the stored object if the write's preconditions hold."""
+        old = self._existing(new.kind, new.namespace, new.name, new.metadata.uid)
+        version = new.metadata.resource_version
+        if version and version != old.metadata.resource_version:
+            raise messages.conflict(new.kind, new.name)
+        return old
+
+    def _commit_or_remove(self, new: Object, old: Object, now: int) -> Object:
+        meta = new.metadata
+        if (
+            meta.deletion_timestamp is not None
+            and not meta.finalizers
+            and not meta.deletion_grace_period_seconds
+        ):
+            return self._remove(new, old, now)
+        return self._commit("MODIFIED", new, old, now)
+
+    def _commit(
+        self, type_: Literal["ADDED", "MODIFIED"], obj: Object, old: Object | None, now: int
+    ) -> Object:
+        self.revision += 1
+        obj = replace(obj, metadata=replace(obj.metadata, resource_version=str(self.revision)))
+        self.put(obj)
+        self._publish(WatchEvent(type=type_, obj=obj, old=old, revision=self.revision, time=now))
+        return obj
+
+    def _remove(self, obj: Object, old: Object, now: int) -> Object:
+        self.revision += 1
+        obj = replace(obj, metadata=replace(obj.metadata, resource_version=str(self.revision)))
+        self.remove(old)
+        self._publish(WatchEvent(type="DELETED", obj=obj, old=old, revision=self.revision, time=now))
+        return obj
+
+    def _publish(self, event: WatchEvent) -> None:
+        for subscriber in self._subscribers:
+            subscriber(event)
+
+
+def _system_fields(new: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
+    """Return metadata as written, with what only the server may change taken from the stored object."""
+    return replace(
+        new,
+        uid=old.uid,
+        resource_version=old.resource_version,
+        generation=old.generation,
+        creation_timestamp=old.creation_timestamp,
+        deletion_timestamp=old.deletion_timestamp,
+        deletion_grace_period_seconds=old.deletion_grace_period_seconds,
+    )
+
+
+def _deletion_finalizers(held: tuple[str, ...], propagation: str) -> tuple[str, ...]:
+    """Return an object's finalizers after a delete request with a propagation policy.
+
+    Without a policy those that stand decide (``shouldOrphanDependents``, ``shouldDeleteDependents``).
+    """
+    if not propagation:
+        return held
+    own = tuple(f for f in held if f not in (FOREGROUND, ORPHAN))
+    if propagation == "Foreground":
+        return (*own, FOREGROUND)
+    if propagation == "Orphan":
+        return (*own, ORPHAN)
+    return own
+
+
+def _grace_s(pod: Pod, asked: int | None) -> int:
+    """Return a pod's grace period for a delete request, s (K-JOB-124, K-POD-40)."""
+    held = pod.metadata.deletion_grace_period_seconds
+    if asked is None and held is not None:
+        # A pod that is being deleted keeps its grace period, even when it is terminal by now.
+        return held
+    if not pod.spec.node_name or pod.terminal:
+        return 0
+    if asked is not None:
+        return max(asked, 0)
+    own = pod.spec.termination_grace_period_seconds
+    return DEFAULT_GRACE_S if own is None else own
+
+
+def merge_pod_status(old: PodStatus, patch: PodStatus) -> PodStatus:
+    """Return a status with the fields set in ``patch`` replaced and conditions merged by type.
+
+    Order of conditions: those there first, new ones after them.  A condition whose status does
+    not change keeps its lastTransitionTime.
+    """
+    changes: dict[str, object] = {}
+    for name in PodStatus.__struct_fields__:
+        value = getattr(patch, name)
+        if name != "conditions" and value and value != getattr(old, name):
+            changes[name] = value
+    if patch.conditions:
+        conditions = merge_conditions(old.conditions, patch.conditions)
+        if conditions != old.conditions:
+            changes["conditions"] = conditions
+    return replace(old, **changes) if changes else old
+
+
+def merge_conditions(old: tuple[Condition, ...], patch: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Return conditions with those of the same type replaced and new ones appended."""
+    merged = {c.type: c for c in old}
+    for new in patch:
+        was = merged.get(new.type)
+        if was is not None and was.status == new.status and was.last_transition_time is not None:
+            new = replace(new, last_transition_time=was.last_transition_time)
+        merged[new.type] = new
+    return cast("tuple[Condition, ...]", tuple(merged.values()))
