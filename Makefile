@@ -24,7 +24,7 @@ endif
 define install
 	@echo "installing jobsim[$(1)] into .venv"
 	@ready() { $(PIP) -e '.[$(1)]' && $(PY) -c 'from importlib import import_module as i, sys; [i(m) for m in sys.argv[1:]]' $(2); }; \
-	  ready || { rm -rf .venv && $(MAKE) --no-print-directory .venv/made && ready; }
+	  ready 2>/dev/null || { rm -rf .venv && $(MAKE) --no-print-directory .venv/made && ready; }
 	@touch $@
 endef
 
