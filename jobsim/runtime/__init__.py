@@ -1,0 +1,1 @@
+"""Time: the only package that imports simpy.  It delivers; it never decides."""

@@ -1,0 +1,234 @@
+"""Controller: the loop around one pure core: queue, observe, reconcile, execute, retry.
+
+The core gives ``wakes``, ``observe`` and ``reconcile`` (and ``note`` if it remembers things); all
+that takes time or can go wrong is here.  Source: client-go util/workqueue, controller-runtime
+pkg/internal/controller; clauses C-QUE-01..05, K-JOB-10..12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from jobsim.api._struct import Struct
+from jobsim.api.plan import EventRecord, Plan
+from jobsim.api.reader import Reader
+from jobsim.api.watch import Wake, WatchEvent
+from jobsim.apiserver.executor import Finish, Shell, execute
+from jobsim.apiserver.store import Store
+from jobsim.apiserver.workqueue import ItemBackoff, WorkQueue
+from jobsim.runtime.client import Client, Wait
+from jobsim.runtime.engine import Engine, Task, Timer
+from jobsim.runtime.informer import Informer, LagOf
+
+Key = tuple[str, str]
+
+
+class Core(Struct):
+    """A controller's decisions, as the loop needs them.
+
+    Parameters
+    ----------
+    name : str
+    wakes : callable
+        ``(event, reader) -> list of Wake``.
+    observe : callable
+        ``(reader, namespace, name, memory) -> Seen or None``.
+    reconcile : callable
+        ``(seen, now) -> Plan``.
+    note : callable or None
+        ``(event, memory) -> memory``: what the controller's memory learns from an event.
+    memory_of : callable or None
+        ``(event) -> (namespace, name) or None``: whose memory an event concerns.
+    backoff_base_ns, backoff_cap_ns : int
+        Delay after an error: ``base * 2**n`` up to the cap.
+    workers : int
+    """
+
+    name: str
+    wakes: Callable[[WatchEvent, Reader], list[Wake]]
+    observe: Callable[[Reader, str, str, Any], Any]
+    reconcile: Callable[[Any, int], Plan]
+    note: Callable[[WatchEvent, Any], Any] | None = None
+    memory_of: Callable[[WatchEvent], Key | None] | None = None
+    backoff_base_ns: int = 5_000_000
+    backoff_cap_ns: int = 1_000_000_000_000
+    workers: int = 1
+
+
+class Controller:
+    """A running controller."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        core: Core,
+        client: Client,
+        record: Callable[[str, EventRecord], None],
+        metrics: dict[str, int],
+        lag: LagOf | None = None,
+    ) -> None:
+        self._engine = engine
+        self._core = core
+        self._client = client
+        self._record = record
+        self._metrics = metrics
+        self._queue = WorkQueue()
+        self._backoff = ItemBackoff(core.backoff_base_ns, core.backoff_cap_ns)
+        self._memory: dict[Key, Any] = {}
+        self._notes: dict[Key, list[WatchEvent]] = {}
+        self._running: dict[Key, Task | None] = {}
+        self._armed: Timer | None = None
+        self._down = False
+        self.reconciles = 0
+        self._informer = Informer(engine, store, self._hear, lag)
+
+    @property
+    def name(self) -> str:
+        """The component's name."""
+        return self._core.name
+
+    # -- hearing -------------------------------------------------------------------------------
+
+    def _hear(self, event: WatchEvent) -> None:
+        if self._down:
+            return
+        if self._core.note is not None:
+            self._learn(event)
+        now = self._engine.now
+        woken = self._core.wakes(event, self._informer.reader)
+        for wake in woken:
+            self._queue.add((wake.namespace, wake.name), now + wake.delay_ns)
+        if woken:
+            self._arm()
+
+    def _learn(self, event: WatchEvent) -> None:
+        """Let the memory of a key learn from an event; while the key is worked on, afterwards."""
+        assert self._core.note is not None
+        assert self._core.memory_of is not None
+        key = self._core.memory_of(event)
+        if key is None:
+            return
+        if key in self._running:
+            self._notes.setdefault(key, []).append(event)
+        else:
+            self._set_memory(key, self._core.note(event, self._memory.get(key)))
+
+    def _set_memory(self, key: Key, memory: Any) -> None:
+        if memory is None:
+            self._memory.pop(key, None)
+        else:
+            self._memory[key] = memory
+
+    def _arm(self) -> None:
+        """Set the timer for the next key that becomes ready, unless an earlier one is set."""
+        ready = self._queue.next_ready()
+        if ready is None:
+            return
+        armed = self._armed
+        if armed is not None:
+            if armed.time <= ready:
+                return
+            armed.cancel()
+        self._armed = self._engine.at(max(ready, self._engine.now), self._drain)
+
+    # -- working -------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        self._armed = None
+        now = self._engine.now
+        while not self._down and len(self._running) < self._core.workers:
+            key = self._queue.pop(now)
+            if key is None:
+                break
+            self._work(key)
+        if len(self._running) < self._core.workers:
+            self._arm()
+
+    def _work(self, key: Key) -> None:
+        """Observe, decide, and begin to execute."""
+        core = self._core
+        self.reconciles += 1
+        seen = core.observe(self._informer.reader, *key, self._memory.get(key))
+        plan = None if seen is None else core.reconcile(seen, self._engine.now)
+        if plan is None or _idle(plan):
+            self._finish(key, Finish(requeue_after_ns=plan.requeue_after_ns if plan else None))
+            return
+        self._running[key] = None
+        task = Task(self._engine, self._perform(key, plan), lambda finish: self._finish(key, finish))
+        if task.alive:
+            self._running[key] = task
+
+    def _perform(self, key: Key, plan: Plan) -> Generator[Wait, None, Finish]:
+        """Execute a plan through the client; yields waits."""
+        shell = Shell(
+            record=lambda event: self._record(self._core.name, event),
+            remember=lambda memory: self._set_memory(key, memory),
+            count=self._count,
+        )
+        running = execute(plan, shell)
+        try:
+            step = next(running)
+            while True:
+                results = yield from self._client.run_step(step)
+                step = running.send(results)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+    def _count(self, metric: str) -> None:
+        self._metrics[metric] = self._metrics.get(metric, 0) + 1
+
+    def _finish(self, key: Key, finish: Finish) -> None:
+        """Take the outcome of a pass: back-off, requeue, whatever came meanwhile."""
+        self._running.pop(key, None)
+        for event in self._notes.pop(key, ()):
+            assert self._core.note is not None
+            self._set_memory(key, self._core.note(event, self._memory.get(key)))
+        now = self._engine.now
+        if finish.error is not None:
+            self._queue.add(key, now + self._backoff.next(key))
+        else:
+            self._backoff.forget(key)
+            if finish.requeue_after_ns is not None:
+                self._queue.add(key, now + finish.requeue_after_ns)
+        self._queue.done(key)
+        self._arm()
+
+    # -- crashing ------------------------------------------------------------------------------
+
+    def crash(self) -> None:
+        """Stop between two writes: queue, back-off and memory are lost, writes made stay made."""
+        self._down = True
+        for task in self._running.values():
+            if task is not None:
+                task.kill()
+        self._running.clear()
+        self._notes.clear()
+        self._memory.clear()
+        self._queue = WorkQueue()
+        self._backoff = ItemBackoff(self._core.backoff_base_ns, self._core.backoff_cap_ns)
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
+
+    def restart(self) -> None:
+        """Start again: list everything, hear of each object as added."""
+        self._down = False
+        reader = self._informer.reader
+        for obj in list(reader):
+            self._hear(WatchEvent(type="ADDED", obj=obj, old=None, revision=0, time=self._engine.now))
+
+
+def _idle(plan: Plan) -> bool:
+    """Tell whether a plan has nothing to execute."""
+    return not (
+        plan.steps
+        or plan.status
+        or plan.events
+        or plan.error
+        or plan.then
+        or plan.notices
+        or plan.memory is not None
+        or plan.metrics
+    )

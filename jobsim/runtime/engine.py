@@ -1,0 +1,145 @@
+"""Engine: virtual time on simpy, in int nanoseconds.
+
+A timer is a simpy ``Timeout`` with a callback, never a process: a third of the time and 40 % of
+the memory (ecosystem section 2).  Timers of one instant fire in the order in which they were
+set.  A ``Task`` runs a generator that now and then waits: how a plan is executed when the client
+is rate limited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import simpy
+from simpy.core import EmptySchedule
+
+Callback = Callable[..., None]
+
+
+def _fire(event: simpy.Event) -> None:
+    callback, args = event._value
+    callback(*args)
+
+
+class Timer:
+    """A callback at a time; may be cancelled until it fires."""
+
+    __slots__ = ("_event", "time")
+
+    def __init__(self, event: simpy.Timeout, time: int) -> None:
+        self._event = event
+        self.time = time
+
+    def cancel(self) -> None:
+        """Make the timer do nothing."""
+        if self._event.callbacks:
+            self._event.callbacks.clear()
+        self._event._value = None
+
+
+class Engine:
+    """The clock and its timers."""
+
+    def __init__(self) -> None:
+        self._env = simpy.Environment(initial_time=0)
+        self.fired = 0
+
+    @property
+    def now(self) -> int:
+        """The present, ns."""
+        return self._env._now  # type: ignore[return-value]
+
+    def at(self, time: int, callback: Callback, *args: Any) -> Timer:
+        """Call back at a time (not before now)."""
+        env = self._env
+        timeout = simpy.Timeout(env, max(0, time - self.now), (callback, args))
+        timeout.callbacks.append(_fire)
+        return Timer(timeout, time)
+
+    def after(self, delay_ns: int, callback: Callback, *args: Any) -> None:
+        """Call back after a delay; cheaper than ``at`` where nobody cancels."""
+        timeout = simpy.Timeout(self._env, delay_ns, (callback, args))
+        timeout.callbacks.append(_fire)
+
+    def peek(self) -> int | None:
+        """Return the time of the next timer, or None when there is nothing left to happen."""
+        time = self._env.peek()
+        return None if time == float("inf") else int(time)
+
+    def run(self, until: int) -> None:
+        """Fire all timers up to and including a time; the clock stands at the last of them."""
+        env = self._env
+        step = env.step
+        queue = env._queue
+        fired = 0
+        while queue and queue[0][0] <= until:
+            try:
+                step()
+            except EmptySchedule:  # pragma: no cover - the loop's test excludes it
+                break
+            fired += 1
+        self.fired += fired
+
+
+class Signal:
+    """Something a task can wait for; ``fire`` lets it go on, in the same instant."""
+
+    __slots__ = ("_fired", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: Callable[[], None] | None = None
+        self._fired = False
+
+    def fire(self) -> None:
+        """Let the waiting task go on; a task that comes later does not wait."""
+        self._fired = True
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting()
+
+    def wait(self, resume: Callable[[], None]) -> None:
+        """Call back when the signal fires."""
+        if self._fired:
+            resume()
+        else:
+            self._waiting = resume
+
+
+class Task:
+    """A generator that yields how long to wait (ns) or a ``Signal`` to wait for.
+
+    ``done`` is called with what it returns.  It runs at once until its first wait, so a plan that
+    needs no waiting costs no timer.
+    """
+
+    def __init__(
+        self, engine: Engine, generator: Generator[int | Signal, None, Any], done: Callable[[Any], None]
+    ) -> None:
+        self._engine = engine
+        self._generator = generator
+        self._done = done
+        self._timer: Timer | None = None
+        self.alive = True
+        self._resume()
+
+    def _resume(self) -> None:
+        if not self.alive:
+            return
+        try:
+            wait = next(self._generator)
+        except StopIteration as stop:
+            self.alive = False
+            self._done(stop.value)
+            return
+        if isinstance(wait, Signal):
+            wait.wait(lambda: self._engine.after(0, self._resume))
+        else:
+            self._timer = self._engine.at(self._engine.now + wait, self._resume)
+
+    def kill(self) -> None:
+        """Stop where it waits; nothing of it runs any more."""
+        self.alive = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._generator.close()

@@ -1,0 +1,57 @@
+"""Informer: what a component sees of the cluster, and when.
+
+Without lag a component reads the store itself and hears of each change at once.  With lag it has
+a cache of its own, fed in order; a stale cache is an older reference, nothing is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jobsim.api.watch import WatchEvent
+from jobsim.apiserver.store import Store
+from jobsim.apiserver.table import ObjectTable
+from jobsim.runtime.engine import Engine
+
+Handler = Callable[[WatchEvent], None]
+#: Returns the lag of one event of a kind, ns; None for a kind without lag.
+LagOf = Callable[[WatchEvent], int]
+
+
+class Informer:
+    """A component's cache and its handler of watch events.
+
+    Parameters
+    ----------
+    engine, store :
+    handler : callable
+        Called with each event after the cache has it.
+    lag : callable or None
+        None: the component reads the store.
+    """
+
+    def __init__(self, engine: Engine, store: Store, handler: Handler, lag: LagOf | None = None) -> None:
+        self._engine = engine
+        self._handler = handler
+        self._lag = lag
+        self._latest: dict[str, int] = {}
+        if lag is None:
+            self.reader: ObjectTable = store
+            store.subscribe(handler)
+        else:
+            self.reader = ObjectTable()
+            for obj in store:
+                self.reader.put(obj)
+            store.subscribe(self._receive)
+
+    def _receive(self, event: WatchEvent) -> None:
+        """Deliver an event after its lag, never before an earlier one of its kind."""
+        assert self._lag is not None
+        kind = event.obj.kind
+        time = max(self._engine.now + self._lag(event), self._latest.get(kind, 0))
+        self._latest[kind] = time
+        self._engine.at(time, self._deliver, event)
+
+    def _deliver(self, event: WatchEvent) -> None:
+        self.reader.apply(event)
+        self._handler(event)

@@ -1,0 +1,128 @@
+"""Setup: all that a run is made from, as the runtime wants it.
+
+The Scenario file's own types live two layers above (``scenario.model``); ``scenario.build``
+turns them into these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from jobsim.api._struct import Struct
+from jobsim.api.core import Node, Taint
+from jobsim.controllers.jobset import Gates
+from jobsim.units import DAY, SECOND
+from jobsim.workload.behaviour import PodRule
+from jobsim.workload.laws import Fixed, Law
+
+NO_LAG: Law = Fixed(value=0)
+
+
+class ClientLimits(Struct):
+    """A component's token bucket; ``qps`` 0 = unlimited."""
+
+    qps: float
+    burst: int
+
+
+#: Upstream's defaults: JobSet main.go, kube-controller-manager, kube-scheduler (K-TIM-02, C-KEY-05).
+CLIENT_LIMITS: Mapping[str, ClientLimits] = {
+    "jobset": ClientLimits(qps=500, burst=500),
+    "job": ClientLimits(qps=20, burst=30),
+    "scheduler": ClientLimits(qps=50, burst=100),
+    "garbage-collector": ClientLimits(qps=40, burst=30),
+    "node-controller": ClientLimits(qps=20, burst=30),
+    "pod-gc": ClientLimits(qps=20, burst=30),
+    "ttl-after-finished": ClientLimits(qps=20, burst=30),
+    "kubelet": ClientLimits(qps=0, burst=0),
+    "user": ClientLimits(qps=0, burst=0),
+}
+
+
+class WatchLag(Struct):
+    """How late a component sees changes of a kind; empty words match all."""
+
+    law: Law
+    component: str = ""
+    kind: str = ""
+
+
+class Control(Struct):
+    """The control plane's own time."""
+
+    watch_lag: tuple[WatchLag, ...] = ()
+    latency: Law = NO_LAG
+    limits: Mapping[str, ClientLimits] = {}
+    pods_per_second: float = 0.0
+    node_monitor_grace_ns: int = 50 * SECOND
+    controllers: Mapping[str, str] = {}
+
+
+class Submission(Struct):
+    """A document that somebody applies at a time."""
+
+    at: int
+    doc: Mapping[str, Any]
+    file: str = ""
+    line: int | None = None
+
+
+Verb = Literal[
+    "patch", "patch-status", "json-patch", "delete", "apply", "cordon", "uncordon", "drain", "taint"
+]
+
+
+class When(Struct):
+    """A moment that a JobSet's condition brings: the first time it is True."""
+
+    jobset: str
+    condition: str
+    namespace: str = "default"
+
+
+class Action(Struct):
+    """What people and other systems do, at a time or when a condition holds."""
+
+    verb: Verb
+    kind: str = ""
+    namespace: str = "default"
+    name: str = ""
+    at: int | None = None
+    when: When | None = None
+    after: int = 0
+    patch: Any = None
+    status: bool = False
+    propagation: str = ""
+    taints: tuple[Taint, ...] = ()
+    docs: tuple[Submission, ...] = ()
+
+
+class Failure(Struct):
+    """A scripted fault of a pod or of a node."""
+
+    at: int
+    pod: str = ""
+    exit_code: int = 1
+    node: str = ""
+    effect: Literal["", "crash", "lose", "drain", "degrade"] = ""
+    factor: float = 1.0
+    repair: Law | None = None
+    detect: Law = NO_LAG
+
+
+class Setup(Struct):
+    """Everything that decides what a run does, besides the code."""
+
+    seed: int = 0
+    until: int | None = None
+    until_max: int = 30 * DAY
+    gates: Gates
+    submissions: tuple[Submission, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    rules: tuple[PodRule, ...] = ()
+    actions: tuple[Action, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    control: Control = Control()
+    strict: bool = False
+    check_invariants: bool = False
