@@ -74,8 +74,8 @@ class Controller:
         self._client = client
         self._record = record
         self._metrics = metrics
-        self._queue = WorkQueue()
-        self._backoff = ItemBackoff(core.backoff_base_ns, core.backoff_cap_ns)
+        self._queue = WorkQueue[Key]()
+        self._backoff = ItemBackoff[Key](core.backoff_base_ns, core.backoff_cap_ns)
         self._memory: dict[Key, Any] = {}
         self._notes: dict[Key, list[WatchEvent]] = {}
         self._running: dict[Key, Task | None] = {}
@@ -99,7 +99,7 @@ class Controller:
         now = self._engine.now
         woken = self._core.wakes(event, self._informer.reader)
         for wake in woken:
-            self._queue.add((wake.namespace, wake.name), now + wake.delay_ns)
+            self._queue.add((wake.namespace, wake.name), now + wake.delay_ns, now)
         if woken:
             self._arm()
 
@@ -187,11 +187,11 @@ class Controller:
             self._set_memory(key, self._core.note(event, self._memory.get(key)))
         now = self._engine.now
         if finish.error is not None:
-            self._queue.add(key, now + self._backoff.next(key))
+            self._queue.add(key, now + self._backoff.next(key), now)
         else:
             self._backoff.forget(key)
             if finish.requeue_after_ns is not None:
-                self._queue.add(key, now + finish.requeue_after_ns)
+                self._queue.add(key, now + finish.requeue_after_ns, now)
         self._queue.done(key)
         self._arm()
 
@@ -206,8 +206,8 @@ class Controller:
         self._running.clear()
         self._notes.clear()
         self._memory.clear()
-        self._queue = WorkQueue()
-        self._backoff = ItemBackoff(self._core.backoff_base_ns, self._core.backoff_cap_ns)
+        self._queue = WorkQueue[Key]()
+        self._backoff = ItemBackoff[Key](self._core.backoff_base_ns, self._core.backoff_cap_ns)
         if self._armed is not None:
             self._armed.cancel()
             self._armed = None
