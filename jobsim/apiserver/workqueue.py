@@ -26,7 +26,8 @@ K = TypeVar("K", bound=Hashable)
 class WorkQueue(Generic[K]):
     """Keys that want to be looked at, each with the earliest instant it may be.
 
-    Whoever owns the clock calls ``pop(now)`` at ``next_ready()``, works, and calls ``done``.
+    With ``pull_forward`` an immediate add takes the place of a delayed one (controller-runtime's
+    priority queue, C-QUE-04).  Whoever owns the clock calls ``pop(now)`` at ``next_ready()``, works, and calls ``done``.
 
     Examples
     --------
@@ -39,7 +40,8 @@ class WorkQueue(Generic[K]):
     (None, 'a', None)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pull_forward: bool = False) -> None:
+        self._pull_forward = pull_forward
         self._ready: deque[K] = deque()
         #: Keys that want a pass (in ``_ready``, or to go there when their worker is done): since when.
         self._dirty: dict[K, int] = {}
@@ -56,6 +58,8 @@ class WorkQueue(Generic[K]):
     def add(self, key: K, at: int, now: int) -> None:
         """Ask for a pass over a key at an instant; at once if that is not after ``now``, ns."""
         if at <= now:
+            if self._pull_forward:
+                self._waiting.pop(key, None)
             self._add_now(key, now)
             return
         waiting = self._waiting.get(key)

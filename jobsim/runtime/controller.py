@@ -43,6 +43,9 @@ class Core(Struct):
     backoff_base_ns, backoff_cap_ns : int
         Delay after an error: ``base * 2**n`` up to the cap.
     workers : int
+    pull_forward : bool
+        Whether a new event takes the place of a delay that a key waits for (controller-runtime's
+        priority queue, C-QUE-04) or adds a look (client-go's, K-JOB-12).
     """
 
     name: str
@@ -54,6 +57,7 @@ class Core(Struct):
     backoff_base_ns: int = 5_000_000
     backoff_cap_ns: int = 1_000_000_000_000
     workers: int = 1
+    pull_forward: bool = False
 
 
 class Controller:

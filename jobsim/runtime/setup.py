@@ -11,12 +11,11 @@ from typing import Any, Literal
 
 from jobsim.api._struct import Struct
 from jobsim.api.core import Node, Taint
-from jobsim.controllers.jobset import Gates
+from jobsim.controllers.jobset.gates import Gates
 from jobsim.units import DAY, SECOND
 from jobsim.workload.behaviour import PodRule
-from jobsim.workload.laws import Fixed, Law
-
-NO_LAG: Law = Fixed(value=0)
+from jobsim.workload.laws import ZERO, Law
+from jobsim.workload.training import Workload
 
 
 class ClientLimits(Struct):
@@ -52,7 +51,7 @@ class Control(Struct):
     """The control plane's own time."""
 
     watch_lag: tuple[WatchLag, ...] = ()
-    latency: Law = NO_LAG
+    latency: Law = ZERO
     limits: Mapping[str, ClientLimits] = {}
     pods_per_second: float = 0.0
     node_monitor_grace_ns: int = 50 * SECOND
@@ -108,19 +107,20 @@ class Failure(Struct):
     effect: Literal["", "crash", "lose", "drain", "degrade"] = ""
     factor: float = 1.0
     repair: Law | None = None
-    detect: Law = NO_LAG
+    detect: Law = ZERO
 
 
 class Setup(Struct):
     """Everything that decides what a run does, besides the code."""
 
+    gates: Gates = Gates()
     seed: int = 0
     until: int | None = None
     until_max: int = 30 * DAY
-    gates: Gates
     submissions: tuple[Submission, ...] = ()
     nodes: tuple[Node, ...] = ()
     rules: tuple[PodRule, ...] = ()
+    workloads: tuple[Workload, ...] = ()
     actions: tuple[Action, ...] = ()
     failures: tuple[Failure, ...] = ()
     control: Control = Control()

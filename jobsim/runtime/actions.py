@@ -1,0 +1,184 @@
+"""What people and other systems do: kubectl's verbs at a time or at a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobsim.api import codec
+from jobsim.api.core import Node
+from jobsim.api.jobset import JobSet
+from jobsim.api.meta import Object, is_true
+from jobsim.api.pod import Pod
+from jobsim.api.watch import WatchEvent
+from jobsim.api.writes import Delete, Evict, Patch, PatchStatus, Update, Write
+from jobsim.apiserver.store import Store
+from jobsim.errors import ApiError
+from jobsim.runtime.client import Client
+from jobsim.runtime.engine import Engine
+from jobsim.runtime.setup import Action, Submission
+from jobsim.units import SECOND
+
+#: kubectl drain asks again after this long when an eviction was refused (kubectl drain.go).
+DRAIN_RETRY_NS = 5 * SECOND
+#: kubectl drain leaves pods alone that a DaemonSet or nobody would put elsewhere.
+_DRAIN_SKIPS = ("DaemonSet", "Node")
+
+
+class Actor:
+    """The user's hands.
+
+    Parameters
+    ----------
+    engine, store, client :
+    submit : callable
+        Applies a manifest's document; raises ``ApiError``.
+    warn : callable
+        Takes what went wrong, for the summary.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        client: Client,
+        submit: Callable[[Submission], Object],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._client = client
+        self._submit = submit
+        self._warn = warn
+        self._waiting: list[Action] = []
+
+    def schedule(self, actions: tuple[Action, ...]) -> None:
+        """Set a timer for each action with a time, and wait for the conditions of the others."""
+        for action in actions:
+            if action.at is not None:
+                self._engine.at(action.at, self.perform, action)
+            else:
+                self._waiting.append(action)
+        if self._waiting:
+            self._store.subscribe(self._hear)
+
+    def _hear(self, event: WatchEvent) -> None:
+        jobset = event.obj
+        if not self._waiting or not isinstance(jobset, JobSet):
+            return
+        for action in list(self._waiting):
+            when = action.when
+            assert when is not None, "an action has a time or a condition"
+            if (when.namespace, when.jobset) == jobset.key and is_true(
+                jobset.status.conditions, when.condition
+            ):
+                self._waiting.remove(action)
+                self._engine.at(self._engine.now + action.after, self.perform, action)
+
+    def perform(self, action: Action) -> None:
+        """Do it now; a refusal becomes a warning of the summary."""
+        match action.verb:
+            case "apply":
+                for submission in action.docs:
+                    self._apply(submission)
+            case "drain":
+                self.drain(action.name)
+            case "cordon" | "uncordon":
+                self._send(
+                    _patch("Node", "", action.name, {"spec": {"unschedulable": action.verb == "cordon"}})
+                )
+            case "taint":
+                self._taint(action)
+            case "delete":
+                self._delete(action)
+            case "json-patch":
+                self._json_patch(action)
+            case "patch" | "patch-status":
+                self._patch(action)
+
+    def _send(self, write: Write) -> Object | None:
+        result = self._client.send(write)
+        if result.error is not None:
+            self._warn(f"{write.VERB} {write.kind.lower()}/{write.name}: {result.error.message}")
+        return result.obj
+
+    def _apply(self, submission: Submission) -> None:
+        try:
+            self._submit(submission)
+        except ApiError as err:
+            place = f"{submission.file}:{submission.line}: " if submission.file else ""
+            self._warn(f"{place}{err.message}")
+
+    def _delete(self, action: Action) -> None:
+        propagation = action.propagation or "Background"
+        self._send(
+            Delete(
+                kind=action.kind,
+                namespace=action.namespace,
+                name=action.name,
+                propagation=propagation,  # type: ignore[arg-type]
+            )
+        )
+
+    def _patch(self, action: Action) -> None:
+        if action.status or action.verb == "patch-status":
+            self._send(
+                PatchStatus(
+                    kind=action.kind, namespace=action.namespace, name=action.name, patch=action.patch
+                )
+            )
+        else:
+            self._send(_patch(action.kind, action.namespace, action.name, action.patch))
+
+    def _json_patch(self, action: Action) -> None:
+        """Apply a JSON patch (RFC 6902) to the object as it is now."""
+        import jsonpatch
+
+        obj = self._store.find(action.kind, action.namespace, action.name)
+        if obj is None:
+            self._warn(f"patch {action.kind.lower()}/{action.name}: not found")
+            return
+        try:
+            changed = jsonpatch.apply_patch(codec.to_dict(obj), action.patch)
+            new = codec.from_dict(changed)
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, codec.DecodeError) as err:
+            self._warn(f"patch {action.kind.lower()}/{action.name}: {err}")
+            return
+        self._send(Update(obj=new))
+
+    def _taint(self, action: Action) -> None:
+        """Put taints on a node in place of those of the same key and effect."""
+        node = self._store.get(Node, "", action.name)
+        if node is None:
+            self._warn(f'taint node/{action.name}: nodes "{action.name}" not found')
+            return
+        new = {(t.key, t.effect) for t in action.taints}
+        kept = [t for t in node.spec.taints if (t.key, t.effect) not in new]
+        taints = [codec.to_data(t) for t in (*kept, *action.taints)]
+        self._send(_patch("Node", "", action.name, {"spec": {"taints": taints}}))
+
+    def drain(self, name: str) -> None:
+        """Cordon a node and evict its pods; refused evictions are asked again every 5 s."""
+        if self._store.get(Node, "", name) is None:
+            self._warn(f'drain node/{name}: nodes "{name}" not found')
+            return
+        self._send(_patch("Node", "", name, {"spec": {"unschedulable": True}}))
+        self._evict_all(name, self._engine.now)
+
+    def _evict_all(self, name: str, started: int) -> None:
+        left = False
+        for pod in list(self._store.by_index(Pod, "node", name)):
+            owner = pod.controller()
+            if pod.terminating or (owner is not None and owner.kind in _DRAIN_SKIPS):
+                continue
+            result = self._client.send(Evict(namespace=pod.namespace, name=pod.name))
+            if result.error is not None and result.error.reason == "TooManyRequests":
+                if started == self._engine.now:
+                    self._warn(f"drain node/{name}: {result.error.message} (pod {pod.namespace}/{pod.name})")
+                left = True
+        if left:
+            self._engine.after(DRAIN_RETRY_NS, self._evict_all, name, started)
+
+
+def _patch(kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> Patch:
+    return Patch(kind=kind, namespace=namespace, name=name, patch=patch)
