@@ -78,7 +78,7 @@ class Controller:
         self._client = client
         self._record = record
         self._metrics = metrics
-        self._queue = WorkQueue[Key]()
+        self._queue = WorkQueue[Key](pull_forward=core.pull_forward)
         self._backoff = ItemBackoff[Key](core.backoff_base_ns, core.backoff_cap_ns)
         self._memory: dict[Key, Any] = {}
         self._notes: dict[Key, list[WatchEvent]] = {}
@@ -210,7 +210,7 @@ class Controller:
         self._running.clear()
         self._notes.clear()
         self._memory.clear()
-        self._queue = WorkQueue[Key]()
+        self._queue = WorkQueue[Key](pull_forward=self._core.pull_forward)
         self._backoff = ItemBackoff[Key](self._core.backoff_base_ns, self._core.backoff_cap_ns)
         if self._armed is not None:
             self._armed.cancel()
