@@ -190,7 +190,8 @@ def _json_values(text: str, line: int) -> Iterator[tuple[int, int, dict[str, Any
         return made
 
     def number(digits: str) -> int | float:
-        value = whole(float(digits)) if len(digits) > 18 or not digits.lstrip("-").isdigit() else int(digits)
+        exact = len(digits) <= 20 and digits.lstrip("-").isdigit()
+        value = whole(int(digits)) if exact else whole(float(digits))
         if math.isinf(value):
             shown = digits if len(digits) < 40 else digits[:40] + "..."
             raise Refused(f"json: cannot unmarshal number {shown} into Go value of type float64", line)
