@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
     class _Frozen:
         __struct_fields__: tuple[str, ...]
+        __struct_encode_fields__: tuple[str, ...]
 
         def __init_subclass__(cls, **options: object) -> None: ...
 
