@@ -112,7 +112,9 @@ def format_duration(ns: int) -> str:
         return f"{hours}h"
     if hours < 192:
         return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    return f"{days}d" if days < 730 else f"{days // 365}y"
+    if days < 730:
+        return f"{days}d"
+    return f"{days // 365}y{days % 365}d" if days < 2920 and days % 365 else f"{days // 365}y"
 
 
 def _days_from_civil(year: int, month: int, day: int) -> int:
