@@ -44,20 +44,28 @@ def reference(obj: Object) -> ObjectReference:
 
 
 class OnError(Struct):
-    """What is recorded when a step fails: a Warning, its message the chains' error texts by newline."""
+    """What is recorded when a step fails: a Warning, its message the chains' error texts by newline.
+
+    With ``each`` every failed chain has an event of its own.  With ``printf`` the message passes
+    through Go's ``fmt`` as a format string, which garbles ``%`` (C-EVT-05).
+    """
 
     about: ObjectReference
     reason: str
+    each: bool = False
+    printf: bool = False
 
 
 class Chain(Struct):
     """Writes that run one after the other.
 
     ``error_format`` shapes the text of an error of this chain; ``{}`` stands for the server's text.
+    ``ignore_last`` adds to what the step ignores, for the last write alone.
     """
 
     writes: tuple[Write, ...]
     error_format: str = "{}"
+    ignore_last: tuple[str, ...] = ()
 
 
 class Step(Struct):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from jobsim.api._struct import Struct, replace
+from jobsim.api.gofmt import sprintf
 from jobsim.api.plan import Chain, EventRecord, OnError, Outcome, Plan, Step, WriteResult, single
 from jobsim.api.writes import Update, UpdateStatus, Write
 from jobsim.errors import ApiError
@@ -34,12 +35,14 @@ def run_chain(chain: Chain, ignore: tuple[str, ...]) -> Generator[Write, WriteRe
     """
     done: list[WriteResult] = []
     version = ""
-    for write in chain.writes:
+    last = len(chain.writes) - 1
+    for position, write in enumerate(chain.writes):
         if version and isinstance(write, Update | UpdateStatus) and write.obj.metadata.resource_version:
             write = replace(write, obj=write.obj.with_meta(resource_version=version))
         result = yield write
         if result.error is not None:
-            if result.error.reason not in ignore:
+            ignored = (*ignore, *chain.ignore_last) if position == last else ignore
+            if result.error.reason not in ignored:
                 done.append(result)
                 break
             result = WriteResult(write=write)
@@ -84,7 +87,8 @@ def execute(plan: Plan, shell: Shell) -> Generator[Step, StepResults, Finish]:
             errors = step_errors(step, results)
             if errors:
                 if step.on_error is not None:
-                    shell.record(_warning(step.on_error, errors))
+                    for event in _warnings(step.on_error, errors):
+                        shell.record(event)
                 failed = failed or "\n".join(errors)
                 break
         failed = failed or plan.error
@@ -107,10 +111,18 @@ def execute(plan: Plan, shell: Shell) -> Generator[Step, StepResults, Finish]:
     return Finish(requeue_after_ns=plan.requeue_after_ns)
 
 
-def _warning(on_error: OnError, errors: list[str]) -> EventRecord:
-    return EventRecord(
-        about=on_error.about, type="Warning", reason=on_error.reason, message="\n".join(errors)
-    )
+def _warnings(on_error: OnError, errors: list[str]) -> list[EventRecord]:
+    """Return the events of a failed step."""
+    texts = errors if on_error.each else ["\n".join(errors)]
+    return [
+        EventRecord(
+            about=on_error.about,
+            type="Warning",
+            reason=on_error.reason,
+            message=sprintf(text) if on_error.printf else text,
+        )
+        for text in texts
+    ]
 
 
 def drive_chain(chain: Chain, ignore: tuple[str, ...], send: Send) -> ChainResults:

@@ -1,0 +1,101 @@
+"""Buckets of child Jobs, and their deletion.
+
+Source: jobset pkg/controllers/jobset_controller.go getChildJobs, deleteJobs @08dfbdfd; C-BKT-*, C-DEL-*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jobsim.api.batch import Job
+from jobsim.api.gofmt import atoi, int32, quote
+from jobsim.api.jobset import JOB_INDEX, JOB_RESTART_ATTEMPT, REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
+from jobsim.api.plan import Step, parallel
+from jobsim.api.writes import Delete
+from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, PassError
+from jobsim.controllers.jobset.job_restarts import job_restarts
+
+
+class Buckets(NamedTuple):
+    """The child Jobs of a pass, each in one list, in cache order."""
+
+    active: list[Job]
+    successful: list[Job]
+    failed: list[Job]
+    previous: list[Job]
+
+
+def bucket(children: Sequence[Job], draft: Draft) -> Buckets:
+    """Sort child Jobs into buckets (C-BKT-02..05).
+
+    Raises
+    ------
+    PassError
+        A label is missing or no integer.
+    """
+    buckets = Buckets([], [], [], [])
+    restarts = draft.jobset.status.restarts
+    # A thousand Jobs share one or two attempts: parse each text once.
+    attempts: dict[str, int] = {}
+    for job in children:
+        text = job.metadata.labels.get(RESTART_ATTEMPT, "")
+        attempt = attempts.get(text)
+        if attempt is None:
+            attempt = attempts[text] = int32(_integer(text))
+        if attempt < restarts or (draft.gates.restart_job and _restarted_alone(job, draft.jobset)):
+            buckets.previous.append(job)
+        elif not job.status.conditions:
+            buckets.active.append(job)
+        else:
+            _finished_bucket(job, buckets).append(job)
+    return buckets
+
+
+def _finished_bucket(job: Job, buckets: Buckets) -> list[Job]:
+    """Return the bucket that a current Job's conditions choose (C-BKT-05)."""
+    for condition in job.status.conditions:
+        if condition.status == "True":
+            if condition.type == "Failed":
+                return buckets.failed
+            if condition.type == "Complete":
+                return buckets.successful
+    return buckets.active
+
+
+def _restarted_alone(job: Job, jobset: JobSet) -> bool:
+    """Tell whether a RestartJob action has called for this Job's replacement (C-BKT-04)."""
+    labels = job.metadata.labels
+    for key in (REPLICATED_JOB_NAME, JOB_INDEX):
+        if key not in labels:
+            raise PassError(f"missing label {key}")
+    job_index = _integer(labels[JOB_INDEX])
+    text = labels.get(JOB_RESTART_ATTEMPT)
+    if text is None:
+        return False
+    attempt = int32(_integer(text))
+    name = labels[REPLICATED_JOB_NAME]
+    targets = job_restarts(jobset, jobset.status.replicated_jobs_status, name)
+    if not 0 <= job_index < len(targets):
+        raise PassError(f"job index {job_index} is out of bounds for replicated job {name}")
+    return attempt < targets[job_index]
+
+
+def _integer(text: str) -> int:
+    """Return a label's value as Go parses it."""
+    value = atoi(text)
+    if value is None:
+        raise PassError(f"strconv.Atoi: parsing {quote(text)}: invalid syntax")
+    return value
+
+
+def delete_jobs(jobs: Sequence[Job], draft: Draft) -> None:
+    """Delete Jobs in the foreground, skipping those that are terminating (C-DEL-01..03)."""
+    writes = [
+        Delete(kind="Job", namespace=job.namespace, name=job.name, propagation="Foreground")
+        for job in jobs
+        if not job.terminating
+    ]
+    if writes:
+        step: Step = parallel(list(writes), max_parallel=PARALLEL_WRITES_MAX, ignore=("NotFound",))
+        draft.steps.append(step)

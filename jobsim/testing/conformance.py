@@ -1,0 +1,180 @@
+"""Recorded decisions of the real controllers, run through the product's own cores.
+
+A case says what a real controller saw and what it then did.  Here its cache becomes a Reader, the
+core decides, the executor carries the plan out against the recorded faults, and what was sent is
+compared in normal form.  Nothing in this file decides anything.
+
+Forms are registered in ``FORMS``; one that is not known is counted as skipped and named.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from jobsim.errors import InputError
+from jobsim.testing import conformance_admission, conformance_reconcile
+from jobsim.testing.conformance_case import Case, Verdict
+
+Runner = Callable[[Case], Verdict]
+
+#: Who runs which form; later forms are added by whoever brings their core.
+FORMS: dict[str, Runner] = {
+    "jobset-reconcile": conformance_reconcile.run_jobset,
+    "pod-reconcile": conformance_reconcile.run_pod,
+    "jobset-default": conformance_admission.run_default,
+    "jobset-validate": conformance_admission.run_validate,
+    "pod-mutate": conformance_admission.run_pod_mutate,
+    "pod-validate": conformance_admission.run_pod_validate,
+}
+
+
+class CaseResult(NamedTuple):
+    """What became of one case.
+
+    ``expected`` and ``got`` are plain data; they are equal exactly if the case passed.
+    """
+
+    case: str
+    form: str
+    passed: bool
+    skipped: bool
+    expected: object
+    got: object
+
+
+class Count(NamedTuple):
+    """How many cases of one form passed, failed and were skipped."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+class Report(NamedTuple):
+    """The outcome of many cases, by form in order of first appearance."""
+
+    forms: Mapping[str, Count]
+    failures: Sequence[CaseResult]
+
+    @property
+    def failed(self) -> list[str]:
+        """The ids of the cases that failed."""
+        return [result.case for result in self.failures]
+
+    @property
+    def total(self) -> Count:
+        """The sums over all forms."""
+        counts = self.forms.values()
+        return Count(*(sum(column) for column in zip(*counts, strict=True))) if counts else Count()
+
+
+def run_case(case: Mapping[str, Any]) -> CaseResult:
+    """Run one recorded case.
+
+    Raises
+    ------
+    InputError
+        The case lacks what every case has, or its objects cannot be read.
+    """
+    for key in ("case", "of", "expect"):
+        if key not in case:
+            raise InputError(f"a recorded case has no {key!r}")
+    name, form = case["case"], case["of"]
+    runner = FORMS.get(form)
+    if runner is None:
+        return CaseResult(name, form, passed=False, skipped=True, expected=None, got=None)
+    try:
+        verdict = runner(case)
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
+        # Only malformed cases get here: a core that fails on a good one is our mistake, and shows
+        # as one, since its exception is chained.
+        raise InputError(f"case {name}: cannot be read: {err!r}") from err
+    passed = verdict.expected == verdict.got
+    return CaseResult(name, form, passed=passed, skipped=False, expected=verdict.expected, got=verdict.got)
+
+
+def read_cases(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Yield the cases of a file of JSON lines, plain or gzip.
+
+    Raises
+    ------
+    InputError
+        The file or one of its lines cannot be read.
+    """
+    file = Path(path)
+    decoder = msgspec.json.Decoder()
+    for number, line in _lines(file):
+        try:
+            case = decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as err:
+            raise InputError(f"no JSON: {err}", file=str(path), line=number) from None
+        if not isinstance(case, dict):
+            raise InputError("a case is a JSON object", file=str(path), line=number)
+        yield case
+
+
+def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the numbered lines of a file that are not empty."""
+    try:
+        with file.open("rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+        with gzip.open(file) if zipped else file.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, line
+    except (OSError, EOFError) as err:
+        raise InputError(f"cannot be read: {err}", file=str(file)) from None
+
+
+def run_files(paths: Sequence[str | Path], only: str | None = None, *, fail_fast: bool = False) -> Report:
+    """Run the cases of files.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    only : str, optional
+        The id of the one case to run.
+    fail_fast : bool
+        Stop at the first failure.
+
+    Raises
+    ------
+    InputError
+        A file, a line or a case cannot be read, or no case has the id asked for.
+    """
+    forms: dict[str, Count] = {}
+    failures: list[CaseResult] = []
+    for path in paths:
+        for case in read_cases(path):
+            if only is not None and case.get("case") != only:
+                continue
+            result = _run_of(path, case)
+            forms[result.form] = _counted(forms.get(result.form, Count()), result)
+            if not (result.passed or result.skipped):
+                failures.append(result)
+                if fail_fast:
+                    return Report(forms, failures)
+    if only is not None and not forms:
+        raise InputError(f"no case is called {only!r}")
+    return Report(forms, failures)
+
+
+def _run_of(path: str | Path, case: Mapping[str, Any]) -> CaseResult:
+    """Run a case; an error names its file."""
+    try:
+        return run_case(case)
+    except InputError as err:
+        raise InputError(err.text, file=str(path)) from err
+
+
+def _counted(count: Count, result: CaseResult) -> Count:
+    if result.skipped:
+        return count._replace(skipped=count.skipped + 1)
+    if result.passed:
+        return count._replace(passed=count.passed + 1)
+    return count._replace(failed=count.failed + 1)
