@@ -1,0 +1,88 @@
+"""The catalogue: every entry is whole, names resolve, units and sources are said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobsim.api import quantity
+from jobsim.hardware import catalogue
+from jobsim.hardware.catalogue import UnknownName, fabrics, shape, shapes
+
+DATA = Path(catalogue.__file__).parent
+
+
+@pytest.mark.parametrize("name", shapes())
+def test_shape_is_whole(name: str) -> None:
+    found = shape(name)
+    assert found.name == name
+    assert found.title
+    assert quantity.value(found.cpu) >= 16
+    assert quantity.value(found.memory) >= 64 * 2**30
+    assert found.source in json.loads((DATA / "shapes.json").read_text())["sources"]
+    devices = sum(int(n) for n in found.accelerators.values())
+    assert bool(devices) == bool(found.fabric) == bool(found.domain)
+    if devices:
+        fabric = catalogue.fabric(found.fabric)
+        assert found.domain == fabric.g
+        assert found.domain % devices == 0
+
+
+@pytest.mark.parametrize("name", [n for n, s in shapes().items() if "google.com/tpu" in s.accelerators])
+def test_a_slice_has_the_chips_of_its_machines(name: str) -> None:
+    found = shape(name)
+    chips = int(found.accelerators["google.com/tpu"])
+    for topology, machines in found.topologies.items():
+        product = 1
+        for side in topology.split("x"):
+            product *= int(side)
+        assert product == machines * chips
+        assert product <= found.domain
+    assert found.topologies[found.labels["cloud.google.com/gke-tpu-topology"]] == 1
+
+
+@pytest.mark.parametrize("fabric", fabrics().values(), ids=fabrics())
+def test_fabric_is_physical(fabric: catalogue.Fabric) -> None:
+    assert fabric.source
+    assert fabric.a0 > 0
+    if fabric.kind == "torus":
+        assert fabric.link > 0 < fabric.dcn
+        assert 0 < fabric.eff_link <= 1
+        assert fabric.axes in (2, 3)
+    else:
+        assert fabric.nvl > fabric.nic > 0
+        assert 0 < fabric.eff_a2a <= fabric.eff_net <= 1
+        assert bool(fabric.nvls) == bool(fabric.nvls_min) == bool(fabric.a_nvls)
+        assert fabric.a_hop > fabric.a_net > fabric.a_nvl > 0
+
+
+def test_the_named_systems_are_there() -> None:
+    assert {"dgx-a100", "dgx-h100", "dgx-h200", "dgx-b200", "gb200-nvl72"} <= set(shapes())
+    assert {"p4d", "p4de", "p5", "p5en", "p6-b200", "a3-high", "a3-mega", "a3-ultra"} <= set(shapes())
+    assert {"tpu-v4", "tpu-v5e", "tpu-v5p", "tpu-v6e", "tpu-7x"} <= set(shapes())
+    assert {"ib_h100", "efa_h100", "efa_b200", "gb200", "efa_a100"} <= set(fabrics())
+
+
+def test_units_are_said() -> None:
+    for file, key in (("shapes.json", "shapes"), ("fabrics.json", "fabrics")):
+        data = json.loads((DATA / file).read_text())
+        said = {word for words in data["units"] for word in words.split(", ")}
+        used = {word for entry in data[key] for word in entry}
+        numbers = used - {"name", "title", "kind", "source", "labels", "fabric", "machineType", "resources"}
+        assert numbers - said <= {"axes"}
+
+
+@pytest.mark.parametrize(
+    ("find", "name", "expected"),
+    [
+        (shape, "dgx-h10", 'no shape "dgx-h10" (did you mean dgx-h100? there are cpu-16, cpu-64, dgx-a100, '),
+        (shape, "", 'no shape "" (there are cpu-16, '),
+        (catalogue.fabric, "IB_H100", 'no fabric "IB_H100" (did you mean ib_h100? there are ib_h100, '),
+    ],
+)
+def test_unknown_name(find: object, name: str, expected: str) -> None:
+    with pytest.raises(UnknownName) as caught:
+        find(name)
+    assert str(caught.value).startswith(expected)
