@@ -48,6 +48,12 @@ def atoi(text: str) -> int | None:
     return value if -_INT64_MAX - 1 <= value <= _INT64_MAX else None
 
 
+def atoi_error(text: str) -> str:
+    """Return the text of the error that ``strconv.Atoi`` gives for what ``atoi`` refuses."""
+    reason = "value out of range" if _ATOI.fullmatch(text) else "invalid syntax"
+    return f"strconv.Atoi: parsing {quote(text)}: {reason}"
+
+
 def int32(value: int) -> int:
     """Return a number cut to 32 bits, as Go's conversion and arithmetic do.
 
@@ -67,6 +73,8 @@ def quote(text: str) -> str:
     >>> print(quote('a"b'))
     "a\\"b"
     """
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return '"' + "".join(map(_escape, text)) + '"'
 
 

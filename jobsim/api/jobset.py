@@ -37,14 +37,17 @@ NO_SCHEDULE_TAINT = "alpha.jobset.sigs.k8s.io/no-schedule"
 CONTROLLER_NAME = "jobset.sigs.k8s.io/jobset-controller"
 
 
+# Fields with a ``default_factory`` are written even when they hold the default, as a Go client does:
+# required ones (no omitempty) and those to which the CRD gives a default (errata, format).
+
+
 class DependsOn(Struct):
-    name: str = ""
-    status: str = ""
+    name: str = field(default_factory=str)
+    status: str = field(default_factory=str)
 
 
 class ReplicatedJob(Struct):
-    # replicas and groupName have CRD defaults, so a Go client always writes them (errata, format).
-    name: str = ""
+    name: str = field(default_factory=str)
     group_name: str = field(default_factory=lambda: "default")
     template: JobTemplateSpec = field(default_factory=JobTemplateSpec)
     replicas: int = field(default_factory=lambda: 1)
@@ -58,13 +61,13 @@ class Network(Struct):
 
 
 class SuccessPolicy(Struct):
-    operator: str = ""
+    operator: str = field(default_factory=str)
     target_replicated_jobs: tuple[str, ...] = ()
 
 
 class FailurePolicyRule(Struct):
-    name: str = ""
-    action: str = ""
+    name: str = field(default_factory=str)
+    action: str = field(default_factory=str)
     on_job_failure_reasons: tuple[str, ...] = ()
     on_job_failure_message_patterns: tuple[str, ...] = ()
     target_replicated_jobs: tuple[str, ...] = ()
@@ -77,11 +80,11 @@ class FailurePolicy(Struct):
 
 
 class StartupPolicy(Struct):
-    startup_policy_order: str = ""
+    startup_policy_order: str = field(default_factory=str)
 
 
 class Coordinator(Struct):
-    replicated_job: str = ""
+    replicated_job: str = field(default_factory=str)
     job_index: int = 0
     pod_index: int = 0
 

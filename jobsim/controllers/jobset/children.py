@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jobsim.api.batch import Job
-from jobsim.api.gofmt import atoi, int32, quote
+from jobsim.api.gofmt import atoi, atoi_error, int32
 from jobsim.api.jobset import JOB_INDEX, JOB_RESTART_ATTEMPT, REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
 from jobsim.api.plan import Step, parallel
 from jobsim.api.writes import Delete
@@ -85,7 +85,7 @@ def _integer(text: str) -> int:
     """Return a label's value as Go parses it."""
     value = atoi(text)
     if value is None:
-        raise PassError(f"strconv.Atoi: parsing {quote(text)}: invalid syntax")
+        raise PassError(atoi_error(text))
     return value
 
 

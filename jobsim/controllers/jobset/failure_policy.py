@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from jobsim.api._struct import replace
 from jobsim.api.batch import Job
-from jobsim.api.gofmt import atoi, int32
+from jobsim.api.gofmt import atoi, atoi_error, int32
 from jobsim.api.jobset import JOB_INDEX, REPLICATED_JOB_NAME, FailurePolicy, FailurePolicyRule
 from jobsim.api.meta import Condition
 from jobsim.controllers.jobset import message_patterns
@@ -164,16 +164,18 @@ def _place(job: Job) -> tuple[str, int]:
     for key in (REPLICATED_JOB_NAME, JOB_INDEX):
         if key not in labels:
             raise PassError(f"failed job {job.metadata.name} missing {key} label")
-    job_index = atoi(labels[JOB_INDEX])
+    text = labels[JOB_INDEX]
+    job_index = atoi(text)
     if job_index is None:
-        raise PassError(f"failed job {job.metadata.name} has invalid {JOB_INDEX} label: {labels[JOB_INDEX]}")
+        what = f"failed job {job.metadata.name} has invalid {JOB_INDEX} label"
+        raise PassError(f"{what}: {text}: {atoi_error(text)}")
     return labels[REPLICATED_JOB_NAME], job_index
 
 
 def _bumped(restarts: tuple[int, ...], job_index: int, job: Job) -> tuple[int, ...]:
     """Return the counters with one raised."""
     if not 0 <= job_index < len(restarts):
-        raise PassError(
-            f"failed job {job.metadata.name} has index {job_index}, replicated job has {len(restarts)}"
-        )
+        name = job.metadata.labels[REPLICATED_JOB_NAME]
+        where = f"out of bounds for replicated job {name} (replicas: {len(restarts)})"
+        raise PassError(f"failed job {job.metadata.name} has index {job_index} {where}")
     return (*restarts[:job_index], int32(restarts[job_index] + 1), *restarts[job_index + 1 :])
