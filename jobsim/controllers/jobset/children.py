@@ -35,15 +35,12 @@ def bucket(children: Sequence[Job], draft: Draft) -> Buckets:
         A label is missing or no integer.
     """
     buckets = Buckets([], [], [], [])
+    attempts = _Attempts(draft.jobset)
     restarts = draft.jobset.status.restarts
-    # A thousand Jobs share one or two attempts: parse each text once.
-    attempts: dict[str, int] = {}
+    alone = draft.gates.restart_job
     for job in children:
-        text = job.metadata.labels.get(RESTART_ATTEMPT, "")
-        attempt = attempts.get(text)
-        if attempt is None:
-            attempt = attempts[text] = int32(_integer(text))
-        if attempt < restarts or (draft.gates.restart_job and _restarted_alone(job, draft.jobset)):
+        attempt = attempts.of(job.metadata.labels.get(RESTART_ATTEMPT, ""))
+        if attempt < restarts or (alone and attempts.outdated_alone(job)):
             buckets.previous.append(job)
         elif not job.status.conditions:
             buckets.active.append(job)
@@ -63,22 +60,45 @@ def _finished_bucket(job: Job, buckets: Buckets) -> list[Job]:
     return buckets.active
 
 
-def _restarted_alone(job: Job, jobset: JobSet) -> bool:
-    """Tell whether a RestartJob action has called for this Job's replacement (C-BKT-04)."""
-    labels = job.metadata.labels
-    for key in (REPLICATED_JOB_NAME, JOB_INDEX):
-        if key not in labels:
-            raise PassError(f"missing label {key}")
-    job_index = _integer(labels[JOB_INDEX])
-    text = labels.get(JOB_RESTART_ATTEMPT)
-    if text is None:
-        return False
-    attempt = int32(_integer(text))
-    name = labels[REPLICATED_JOB_NAME]
-    targets = job_restarts(jobset, jobset.status.replicated_jobs_status, name)
-    if not 0 <= job_index < len(targets):
-        raise PassError(f"job index {job_index} is out of bounds for replicated job {name}")
-    return attempt < targets[job_index]
+class _Attempts:
+    """Restart attempts of one pass; a thousand Jobs share a few texts, so each is parsed once."""
+
+    def __init__(self, jobset: JobSet) -> None:
+        self._jobset = jobset
+        self._parsed: dict[str, int] = {}
+        self._targets: dict[str, tuple[int, ...]] = {}
+
+    def of(self, text: str) -> int:
+        """Return the attempt that a label says, cut to 32 bits."""
+        attempt = self._parsed.get(text)
+        if attempt is None:
+            attempt = self._parsed[text] = int32(_integer(text))
+        return attempt
+
+    def outdated_alone(self, job: Job) -> bool:
+        """Tell whether a RestartJob action has called for this Job's replacement (C-BKT-04)."""
+        labels = job.metadata.labels
+        for key in (REPLICATED_JOB_NAME, JOB_INDEX):
+            if key not in labels:
+                raise PassError(f"missing label {key}")
+        job_index = _integer(labels[JOB_INDEX])
+        text = labels.get(JOB_RESTART_ATTEMPT)
+        if text is None:
+            return False
+        attempt = self.of(text)
+        targets = self._target(labels[REPLICATED_JOB_NAME])
+        if not 0 <= job_index < len(targets):
+            name = labels[REPLICATED_JOB_NAME]
+            raise PassError(f"job index {job_index} is out of bounds for replicated job {name}")
+        return attempt < targets[job_index]
+
+    def _target(self, name: str) -> tuple[int, ...]:
+        """Return the individual restarts of a replicated job."""
+        targets = self._targets.get(name)
+        if targets is None:
+            targets = job_restarts(self._jobset, self._jobset.status.replicated_jobs_status, name)
+            self._targets[name] = targets
+        return targets
 
 
 def _integer(text: str) -> int:

@@ -12,10 +12,10 @@ from jobsim.api.batch import Job
 from jobsim.api.gofmt import atoi, atoi_error, int32
 from jobsim.api.jobset import JOB_INDEX, REPLICATED_JOB_NAME, FailurePolicy, FailurePolicyRule
 from jobsim.api.meta import Condition
-from jobsim.controllers.jobset import message_patterns
 from jobsim.controllers.jobset.conditions import RESTARTING, Setting, fail, set_condition
 from jobsim.controllers.jobset.draft import Draft, PassError
 from jobsim.controllers.jobset.job_restarts import counted_job_restarts, job_restarts, sum_counted
+from jobsim.controllers.jobset.message_patterns import Patterns
 
 RESTART_JOBSET = "RestartJobSet"
 RESTART_JOBSET_IGNORE = "RestartJobSetAndIgnoreMaxRestarts"
@@ -61,7 +61,9 @@ def _first_match(
 ) -> tuple[FailurePolicyRule, Job] | tuple[None, Job]:
     """Return the first rule that any failed Job meets, with its earliest such Job (C-FAI-04)."""
     for rule in policy.rules:
-        matching = [job for job in failed if _applies(rule, job)]
+        texts = rule.on_job_failure_message_patterns
+        patterns = Patterns(texts) if texts else None
+        matching = [job for job in failed if _applies(rule, patterns, job)]
         if matching:
             return rule, _first_failed(matching)
     return None, _first_failed(failed)
@@ -82,13 +84,12 @@ def _failure(job: Job) -> Condition:
     return next(c for c in job.status.conditions if c.type == "Failed" and c.status == "True")
 
 
-def _applies(rule: FailurePolicyRule, job: Job) -> bool:
+def _applies(rule: FailurePolicyRule, patterns: Patterns | None, job: Job) -> bool:
     """Tell whether a rule is about a Job's failure (C-FAI-06)."""
     failure = _failure(job)
     if rule.on_job_failure_reasons and failure.reason not in rule.on_job_failure_reasons:
         return False
-    patterns = rule.on_job_failure_message_patterns
-    if patterns and not message_patterns.any_matches(patterns, failure.message):
+    if patterns is not None and not patterns.match(failure.message):
         return False
     name = job.metadata.labels.get(REPLICATED_JOB_NAME, "")
     return bool(name) and (not rule.target_replicated_jobs or name in rule.target_replicated_jobs)

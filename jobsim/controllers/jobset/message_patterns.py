@@ -15,24 +15,29 @@ _MEMORY_MAX = 256 << 20
 _TOKENS = re.compile(r"\\Q.*?(?:\\E|$)|\\(.)", re.DOTALL)
 
 
-def any_matches(patterns: Sequence[str], message: str) -> bool:
-    """Tell whether any pattern matches somewhere in the message."""
-    # Loading the library costs more than a whole reconcile, and few JobSets have patterns.
-    import re2
+class Patterns:
+    """The patterns of one rule, compiled."""
 
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MEMORY_MAX
-    for pattern in patterns:
-        if _has_byte_escape(pattern):
-            continue
-        try:
-            compiled = re2.compile(pattern, options)
-        except (re2.error, UnicodeError):
-            continue
-        if compiled.search(message) is not None:
-            return True
-    return False
+    def __init__(self, patterns: Sequence[str]) -> None:
+        # Loading the library costs more than a whole reconcile, and few JobSets have patterns.
+        import re2
+
+        options = re2.Options()
+        options.log_errors = False
+        options.max_mem = _MEMORY_MAX
+        self._compiled = []
+        for pattern in patterns:
+            if _has_byte_escape(pattern):
+                continue
+            try:
+                self._compiled.append(re2.compile(pattern, options))
+            except (re2.error, UnicodeError):
+                continue
+
+    def match(self, message: str) -> bool:
+        """Tell whether any pattern matches somewhere in the message."""
+        text = message if message.isascii() else message.encode("utf-8", "replace").decode()
+        return any(compiled.search(text) is not None for compiled in self._compiled)
 
 
 def _has_byte_escape(pattern: str) -> bool:
