@@ -165,6 +165,10 @@ class Actor:
         self._send(_patch("Node", "", name, {"spec": {"unschedulable": True}}))
         self._evict_all(name, self._engine.now)
 
+    def uncordon(self, name: str) -> None:
+        """Let pods be scheduled to a node again."""
+        self._send(_patch("Node", "", name, {"spec": {"unschedulable": False}}))
+
     def _evict_all(self, name: str, started: int) -> None:
         left = False
         for pod in list(self._store.by_index(Pod, "node", name)):

@@ -103,9 +103,9 @@ class Failure(Struct):
     at: int
     pod: str = ""
     exit_code: int = 1
+    reason: str = ""
     node: str = ""
-    effect: Literal["", "crash", "lose", "drain", "degrade"] = ""
-    factor: float = 1.0
+    effect: Literal["", "crash", "lose", "drain"] = ""
     repair: Law | None = None
     detect: Law = ZERO
 

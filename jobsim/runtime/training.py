@@ -223,7 +223,7 @@ class Training:
         gang.stepping_since = None
         effect = interrupt(gang.workload, gang.progress, stepping)
         gang.progress = effect.progress
-        self._ledger.progress(now, gang.key, "broken")
+        self._ledger.progress(now, gang.key, "waiting")
         if effect.undone_ns:
             self._ledger.undone(now, gang.key, effect.undone_ns)
 

@@ -1,0 +1,114 @@
+"""Scripted failures in time: a pod's container ends, a node goes dark, is lost, drained or slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from jobsim.api.core import Node
+from jobsim.api.pod import Pod
+from jobsim.apiserver.store import Store
+from jobsim.rng import uniform
+from jobsim.runtime.actions import Actor
+from jobsim.runtime.engine import Engine
+from jobsim.runtime.kubelet import Kubelets
+from jobsim.runtime.nodes import Nodes
+from jobsim.runtime.setup import Failure
+from jobsim.workload.laws import quantile
+
+
+class Notes(Protocol):
+    """Who keeps what happened."""
+
+    def note(self, time: int, kind: str, **fields: Any) -> None:
+        """Take something that is no change of an object."""
+        ...
+
+
+class Chaos:
+    """What breaks, and when.
+
+    Parameters
+    ----------
+    engine, store, kubelets, nodes, actor, seed :
+    notes : Notes
+    warn : callable
+        Takes what could not be done.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        kubelets: Kubelets,
+        nodes: Nodes,
+        actor: Actor,
+        seed: int,
+        notes: Notes,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._kubelets = kubelets
+        self._nodes = nodes
+        self._actor = actor
+        self._seed = seed
+        self._notes = notes
+        self._warn = warn
+
+    def schedule(self, failures: tuple[Failure, ...]) -> None:
+        """Set a timer for each failure, at the time when it shows."""
+        for number, failure in enumerate(failures):
+            seen = failure.at + quantile(failure.detect, uniform(self._seed, "detect", number))
+            self._engine.at(seen, self._strike, failure, number)
+
+    def _strike(self, failure: Failure, number: int) -> None:
+        if failure.pod:
+            self._strike_pod(failure)
+        else:
+            self._strike_node(failure, number)
+
+    def _strike_pod(self, failure: Failure) -> None:
+        hit = [pod for pod in self._store.list(Pod) if failure.pod in (pod.name, _stem(pod))]
+        for pod in hit:
+            if self._kubelets.fail(pod, failure.exit_code, failure.reason):
+                self._note("pod-fails", pod.name, exitCode=failure.exit_code)
+                return
+        why = "its container does not run then" if hit else "there is no such pod then"
+        self._warn(f"failure of pod {failure.pod} at {failure.at / 1e9:g}s has no effect: {why}")
+
+    def _strike_node(self, failure: Failure, number: int) -> None:
+        name = failure.node
+        if self._store.get(Node, "", name) is None:
+            self._warn(
+                f"failure of node {name} at {failure.at / 1e9:g}s has no effect: there is no such node then"
+            )
+            return
+        self._note(failure.effect, name)
+        match failure.effect:
+            case "crash":
+                self._nodes.crash(name)
+            case "lose":
+                self._nodes.lose(name)
+            case "drain":
+                self._actor.drain(name)
+            case _:
+                raise AssertionError(f"failure {failure} has an effect that nobody knows")
+        if failure.repair is not None:
+            down = quantile(failure.repair, uniform(self._seed, "repair", number))
+            self._engine.after(down, self._repair, failure)
+
+    def _repair(self, failure: Failure) -> None:
+        self._note("repair", failure.node)
+        if failure.effect == "drain":
+            self._actor.uncordon(failure.node)
+        else:
+            self._nodes.repair(failure.node)
+
+    def _note(self, effect: str, entity: str, **more: Any) -> None:
+        self._notes.note(self._engine.now, "failure", effect=effect, entity=entity, **more)
+
+
+def _stem(pod: Pod) -> str:
+    """Return a pod's name without the suffix that the API server made."""
+    return pod.name.rpartition("-")[0] if pod.metadata.generate_name else pod.name

@@ -1,0 +1,90 @@
+"""The controllers of a run: which cores, with which back-off, workers and clients.
+
+Source of the numbers: K-TIM-01, C-QUE-02, C-QUE-03.
+"""
+
+from __future__ import annotations
+
+from jobsim.controllers import exclusive_placement, garbage_collector, job, jobset
+from jobsim.controllers.job import orphans, ttl
+from jobsim.controllers.jobset.gates import Gates
+from jobsim.runtime.controller import Core
+from jobsim.units import MILLISECOND, SECOND
+
+#: controller-runtime's item back-off: 5 ms doubling to 1000 s.
+_RUNTIME_BACKOFF = {"backoff_base_ns": 5 * MILLISECOND, "backoff_cap_ns": 1000 * SECOND}
+
+
+def jobset_core(gates: Gates) -> Core:
+    """Return the JobSet controller (one worker, C-QUE-02)."""
+    return Core(
+        name="jobset",
+        wakes=lambda event, reader: jobset.wakes(event, reader, gates),
+        observe=lambda reader, namespace, name, memory: jobset.observe(reader, namespace, name, gates),
+        reconcile=lambda seen, now: jobset.reconcile(seen, now, gates),
+        pull_forward=True,
+        **_RUNTIME_BACKOFF,
+    )
+
+
+def pod_core(gates: Gates) -> Core:
+    """Return JobSet's pod reconciler for exclusive placement (C-PRC-*)."""
+    return Core(
+        name="jobset-pod",
+        wakes=exclusive_placement.wakes,
+        observe=lambda reader, namespace, name, memory: exclusive_placement.observe(reader, namespace, name),
+        reconcile=lambda seen, now: exclusive_placement.reconcile(seen, now, gates),
+        pull_forward=True,
+        **_RUNTIME_BACKOFF,
+    )
+
+
+def job_core() -> Core:
+    """Return the Job controller (5 workers, retry 1 s doubling to 60 s)."""
+    return Core(
+        name="job",
+        wakes=job.wakes,
+        observe=job.observe,
+        reconcile=lambda seen, now: job.reconcile(seen, now),
+        note=job.note,
+        memory_of=job.memory_of,
+        backoff_base_ns=job.RETRY_BASE_NS,
+        backoff_cap_ns=job.RETRY_CAP_NS,
+        workers=5,
+    )
+
+
+def orphan_core() -> Core:
+    """Return the Job controller's clean-up of finalizers on orphaned pods (K-JOB-13, K-JOB-123)."""
+    return Core(
+        name="job",
+        wakes=orphans.wakes,
+        observe=lambda reader, namespace, name, memory: orphans.observe(reader, namespace, name),
+        reconcile=lambda seen, now: orphans.reconcile(seen, now),
+        backoff_base_ns=job.RETRY_BASE_NS,
+        backoff_cap_ns=job.RETRY_CAP_NS,
+    )
+
+
+def ttl_core() -> Core:
+    """Return the TTL-after-finished controller of Jobs (K-JOB-71)."""
+    return Core(
+        name="ttl-after-finished",
+        wakes=ttl.wakes,
+        observe=lambda reader, namespace, name, memory: ttl.observe(reader, namespace, name),
+        reconcile=lambda seen, now: ttl.reconcile(seen, now),
+        workers=5,
+        **_RUNTIME_BACKOFF,
+    )
+
+
+def garbage_collector_core() -> Core:
+    """Return the garbage collector (20 workers, K-JOB-125)."""
+    return Core(
+        name="garbage-collector",
+        wakes=garbage_collector.wakes,
+        observe=lambda reader, namespace, name, memory: garbage_collector.observe(reader, namespace, name),
+        reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),
+        workers=20,
+        **_RUNTIME_BACKOFF,
+    )
