@@ -82,11 +82,15 @@ class Step(Struct):
 
 
 class WriteResult(Struct):
-    """What became of one write: the object as stored, or the error."""
+    """What became of one write: the object as stored, or the error.
+
+    ``at`` is the virtual time of the answer where a shell lets time pass, else None.
+    """
 
     write: Write
     obj: Object | None = None
     error: ApiError | None = None
+    at: int | None = None
 
 
 class Outcome(Struct):

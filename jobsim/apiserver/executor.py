@@ -22,7 +22,10 @@ Record = Callable[[EventRecord], None]
 
 
 class Finish(Struct):
-    """How a pass ended: its error text if any, else when to look again."""
+    """How a pass ended: its error text if any, and when to look again.
+
+    controller-runtime does not look at the wish next to an error; the Job controller has queued it by then.
+    """
 
     error: str | None = None
     requeue_after_ns: int | None = None
@@ -45,7 +48,7 @@ def run_chain(chain: Chain, ignore: tuple[str, ...]) -> Generator[Write, WriteRe
             if result.error.reason not in ignored:
                 done.append(result)
                 break
-            result = WriteResult(write=write)
+            result = WriteResult(write=write, at=result.at)
         if result.obj is not None:
             version = result.obj.metadata.resource_version
         done.append(result)
@@ -100,7 +103,7 @@ def execute(plan: Plan, shell: Shell) -> Generator[Step, StepResults, Finish]:
             following = replace(following, requeue_after_ns=plan.requeue_after_ns)
         plan = following
     if failed is not None:
-        return Finish(error=failed)
+        return Finish(error=failed, requeue_after_ns=plan.requeue_after_ns)
     if plan.status is not None:
         step = single(plan.status)
         errors = step_errors(step, (yield step))

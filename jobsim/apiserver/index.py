@@ -19,6 +19,7 @@ NODE = "node"
 JOBSET = "jobset"
 POD_JOB_KEY = "pod-job-key"
 POD_NAME = "pod-name"
+ORPHAN = "orphan"
 
 
 def owner_uid(obj: Object) -> str:
@@ -54,6 +55,11 @@ def _pod_name(obj: Object) -> str:
     return f"{meta.namespace}/{meta.name.rpartition('-')[0]}"
 
 
+def _orphan(obj: Object) -> str:
+    """File pods that nobody controls under their namespace."""
+    return "" if owner_uid(obj) else obj.metadata.namespace
+
+
 #: By kind, then by index name.  Namespaced values are written ``namespace/value``.
 INDEXES: Mapping[str, Mapping[str, IndexFunction]] = {
     "Job": {OWNER_UID: owner_uid},
@@ -63,5 +69,6 @@ INDEXES: Mapping[str, Mapping[str, IndexFunction]] = {
         JOBSET: _jobset,
         POD_JOB_KEY: _job_key,
         POD_NAME: _pod_name,
+        ORPHAN: _orphan,
     },
 }
