@@ -264,7 +264,8 @@ def merge_pod_status(old: PodStatus, patch: PodStatus) -> PodStatus:
     changes: dict[str, object] = {}
     for name in PodStatus.__struct_fields__:
         value = getattr(patch, name)
-        if name != "conditions" and value and value != getattr(old, name):
+        # Time 0 is an instant like any other.
+        if (value or type(value) is Time) and name != "conditions" and value != getattr(old, name):
             changes[name] = value
     if patch.conditions:
         conditions = merge_conditions(old.conditions, patch.conditions)

@@ -1,0 +1,236 @@
+"""What the container runtime of a node knows of one pod: the kubelet's memory, exact to the nanosecond.
+
+API times are whole seconds, so the kubelet cannot live on the Pod object alone: a ``Sandbox`` holds
+what is really running, since when, and when it will end by itself.  ``advance`` carries it to a later
+instant; what the API is told is derived from it (``kubelet_status``).
+
+Source: pkg/kubelet/kuberuntime kuberuntime_manager.go computePodActions; pod_workers.go;
+clauses K-POD-03, K-POD-04, K-POD-31, K-POD-40..42.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from jobsim.api._struct import Struct, replace
+from jobsim.controllers.kubelet_container import (
+    NEVER,
+    ContainerRun,
+    Draw,
+    Machine,
+    elapse,
+    is_sidecar,
+    signalled,
+    start_container,
+)
+from jobsim.controllers.timing import DEFAULT_GRACE_S, SIGKILL_EXIT
+from jobsim.units import SECOND
+
+
+class Verdict(Struct):
+    """Why the kubelet itself ended a pod: it will be Failed, whatever its containers exit with."""
+
+    reason: str
+    message: str
+    disruption: str = ""
+
+
+class Sandbox(Struct):
+    """One pod on its node.
+
+    Parameters
+    ----------
+    stage : {"starting", "init", "up", "draining", "over"}
+        Images and sandbox being prepared; init containers; app containers; only sidecars left; all stopped.
+    start_at : int
+        When the first container starts, ns.
+    stopping_at, kill_at : int
+        When SIGTERM was sent, and when SIGKILL follows, ns; ``NEVER`` while nobody asked.
+    gone : bool
+        The final DELETE was sent.
+    """
+
+    stage: Literal["starting", "init", "up", "draining", "over"]
+    admitted_at: int
+    start_at: int
+    init: tuple[ContainerRun, ...] = ()
+    apps: tuple[ContainerRun, ...] = ()
+    stopping_at: int = NEVER
+    kill_at: int = NEVER
+    verdict: Verdict | None = None
+    gone: bool = False
+
+    @property
+    def stopping(self) -> bool:
+        return self.stopping_at != NEVER
+
+
+def due_at(box: Sandbox) -> int:
+    """Return when the next thing happens in a sandbox by itself, ns."""
+    if box.stage == "starting":
+        return box.start_at
+    due = NEVER
+    for run in box.apps if not box.init else (*box.init, *box.apps):
+        if run.state == "running":
+            at = run.ends_at if run.ready or run.ready_at > run.ends_at else run.ready_at
+        else:
+            at = run.restart_at
+        if at < due:
+            due = at
+    return due
+
+
+def advance(box: Sandbox, machine: Machine, until: int) -> Sandbox:
+    """Return a sandbox as it is after all that happens by itself up to and including an instant."""
+    while box.stage != "over":
+        now = due_at(box)
+        if now > until:
+            break
+        if box.stage == "starting":
+            box = replace(box, stage="init")
+        box = settle(_elapse(box, machine, now), machine, now)
+    return box
+
+
+def settle(box: Sandbox, machine: Machine, now: int) -> Sandbox:
+    """Return a sandbox after what must follow from the state of its containers."""
+    if box.stage == "init":
+        box = _continue_init(box, machine, now)
+    if box.stage == "up" and all(_is_over(run) for run in box.apps):
+        box = replace(box, stage="draining", init=_stop_sidecars(box, machine, now))
+    if box.stage == "draining" and all(_is_over(run) for run in box.init):
+        box = replace(box, stage="over")
+    return box
+
+
+def begin_stop(box: Sandbox, machine: Machine, now: int, grace_s: int, stop_ns: int) -> Sandbox:
+    """Return a sandbox whose app containers were sent SIGTERM (K-POD-40, K-POD-42).
+
+    Parameters
+    ----------
+    grace_s : int
+        Time until SIGKILL.
+    stop_ns : int
+        How long containers take to end when nobody kills them.
+    """
+    kill_at = now + grace_s * SECOND
+    box = replace(box, stopping_at=now, kill_at=kill_at)
+    if box.stage in ("starting", "init"):
+        # Nothing worth saving runs yet: init containers get the same signal, app containers never start.
+        runs = tuple(signalled(run, now, stop_ns, kill_at) for run in box.init)
+        return settle(replace(box, stage="draining", init=runs), machine, now)
+    apps = tuple(signalled(run, now, stop_ns, kill_at) for run in box.apps)
+    return settle(replace(box, apps=apps), machine, now)
+
+
+def shorten_stop(box: Sandbox, kill_at: int) -> Sandbox:
+    """Return a stopping sandbox whose grace period was cut: what still runs then is killed."""
+
+    def cut(run: ContainerRun) -> ContainerRun:
+        if run.state != "running" or run.ends_at < kill_at:
+            return run
+        return replace(run, ends_at=kill_at, exit_code=SIGKILL_EXIT, reason="")
+
+    return replace(
+        box, kill_at=kill_at, init=tuple(cut(r) for r in box.init), apps=tuple(cut(r) for r in box.apps)
+    )
+
+
+def _is_over(run: ContainerRun) -> bool:
+    return run.state != "running" and run.restart_at == NEVER
+
+
+def _elapse(box: Sandbox, machine: Machine, now: int) -> Sandbox:
+    """Let each container do what is due for it at this instant."""
+    spec = machine.spec
+    final = box.stopping or box.stage == "draining"
+    apps = tuple(
+        [elapse(machine, now, spec.containers[i], i, run, final=final) for i, run in enumerate(box.apps)]
+    )
+    init = box.init
+    if init:
+        init = tuple(
+            [
+                elapse(machine, now, spec.init_containers[i], ~i, run, final=final)
+                for i, run in enumerate(init)
+            ]
+        )
+    after = replace(box, apps=apps, init=init)
+    return _restart_all(after, now) if any(run.restarts_all for run in (*init, *apps)) else after
+
+
+def _restart_all(box: Sandbox, now: int) -> Sandbox:
+    """Take all containers back to before their start; the pod, its node and its sandbox stay (K-POD-31).
+
+    Differs: the other containers are killed in no time (upstream: a floor of 2 s), and the condition
+    AllContainersRestarting is not written.  There is no back-off (K-POD-32).
+    """
+
+    def again(run: ContainerRun) -> ContainerRun:
+        if run.state == "waiting":
+            return run
+        if run.state == "running":
+            run = replace(run, since=now, exit_code=SIGKILL_EXIT, reason="RestartingAllContainers")
+        ended = replace(run, state="terminated", ready=False, last=None, restarts_all=False)
+        return ContainerRun(since=now, restarts=run.restarts + 1, last=ended)
+
+    return replace(
+        box, stage="init", init=tuple(again(r) for r in box.init), apps=tuple(again(r) for r in box.apps)
+    )
+
+
+# -- order -----------------------------------------------------------------------------------------
+
+
+def _continue_init(box: Sandbox, machine: Machine, now: int) -> Sandbox:
+    """Start init containers one after the other; sidecars stay and the next follows; then the app."""
+    spec = machine.spec
+    runs = list(box.init)
+    for i, container in enumerate(spec.init_containers):
+        run = runs[i]
+        if run.state == "waiting":
+            run = runs[i] = start_container(machine, now, container, ~i, run)
+        if run.state == "running":
+            if is_sidecar(container) and run.ready:
+                continue
+            break
+        if run.restart_at != NEVER:
+            break
+        if run.exit_code != 0:
+            # A failed init container that may not restart ends the pod (K-POD-03).
+            ended = replace(box, stage="draining", init=tuple(runs))
+            return replace(ended, init=_stop_sidecars(ended, machine, now))
+    else:
+        apps = tuple(
+            [start_container(machine, now, c, i, box.apps[i]) for i, c in enumerate(spec.containers)]
+        )
+        return replace(box, stage="up", init=tuple(runs), apps=apps)
+    return replace(box, init=tuple(runs))
+
+
+def _stop_sidecars(box: Sandbox, machine: Machine, now: int) -> tuple[ContainerRun, ...]:
+    """Send SIGTERM to what init containers left running, inside what is left of the grace period."""
+    if not box.init:
+        return ()
+    grace_s = machine.spec.termination_grace_period_seconds
+    kill_at = (
+        box.kill_at if box.stopping else now + (DEFAULT_GRACE_S if grace_s is None else grace_s) * SECOND
+    )
+    stop_ns = machine.sample(machine.behaviour.stop, "stop", "sidecars")
+    return tuple(signalled(run, now, stop_ns, kill_at) for run in box.init)
+
+
+__all__ = [
+    "NEVER",
+    "ContainerRun",
+    "Draw",
+    "Machine",
+    "Sandbox",
+    "Verdict",
+    "advance",
+    "begin_stop",
+    "due_at",
+    "is_sidecar",
+    "settle",
+    "shorten_stop",
+]

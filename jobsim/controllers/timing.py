@@ -1,0 +1,142 @@
+"""Every time constant and client limit of the control plane below JobSet, each with its source.
+
+``TABLE`` is the one table (K-TIM-01, K-TIM-02); the names below it are its values, so code reads
+``timing.CRASH_LOOP_BASE_NS`` and a reader finds where the number comes from.  What the Scenario's
+``control`` section may change is passed to the decisions as an argument and only defaults to this.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jobsim.units import MILLISECOND, MINUTE, SECOND
+
+
+class Constant(NamedTuple):
+    """One number: in ns when the name ends in ``_NS``, in s for ``_S``, else a count or a share."""
+
+    name: str
+    value: int | float
+    clause: str
+    source: str
+
+
+class ClientLimit(NamedTuple):
+    """A client's token bucket towards the API server; 0 means unlimited."""
+
+    qps: float
+    burst: int
+    source: str
+
+
+_NODE = "pkg/controller/nodelifecycle/node_lifecycle_controller.go"
+
+TABLE: tuple[Constant, ...] = (
+    Constant("JOB_SYNC_WINDOW_NS", SECOND, "K-JOB-11", "pkg/controller/job/job_controller.go"),
+    Constant("JOB_RETRY_BASE_NS", SECOND, "K-JOB-11", "pkg/controller/job/job_controller.go"),
+    Constant("JOB_RETRY_CAP_NS", 60 * SECOND, "K-JOB-11", "pkg/controller/job/job_controller.go"),
+    Constant("JOB_BACKOFF_BASE_NS", 10 * SECOND, "K-JOB-51", "pkg/controller/job/job_controller.go"),
+    Constant("JOB_BACKOFF_CAP_NS", 10 * MINUTE, "K-JOB-51", "pkg/controller/job/job_controller.go"),
+    Constant("JOB_WRITES_PER_SYNC", 500, "K-JOB-31", "pkg/controller/job/job_controller.go"),
+    Constant("JOB_UNCOUNTED_MAX", 500, "K-JOB-100", "pkg/controller/job/job_controller.go"),
+    Constant("EXPECTATION_TIMEOUT_NS", 5 * MINUTE, "K-JOB-14", "pkg/controller/controller_utils.go"),
+    Constant("JOB_WORKERS", 5, "K-JOB-10", "pkg/controller/job/config/v1alpha1/defaults.go"),
+    Constant("TTL_WORKERS", 5, "K-JOB-71", "pkg/controller/ttlafterfinished/config/v1alpha1/defaults.go"),
+    Constant("GC_WORKERS", 20, "K-JOB-125", "pkg/controller/garbagecollector/config/v1alpha1/defaults.go"),
+    Constant("CRASH_LOOP_BASE_NS", 10 * SECOND, "K-POD-21", "pkg/kubelet/kubelet.go"),
+    Constant("CRASH_LOOP_CAP_NS", 300 * SECOND, "K-POD-21", "pkg/kubelet/kubelet.go"),
+    Constant("CRASH_LOOP_RESET_NS", 600 * SECOND, "K-POD-21", "client-go util/flowcontrol/backoff.go"),
+    Constant("IMAGE_BACKOFF_BASE_NS", 10 * SECOND, "K-POD-06", "pkg/kubelet/kubelet.go"),
+    Constant("IMAGE_BACKOFF_CAP_NS", 300 * SECOND, "K-POD-06", "pkg/kubelet/kubelet.go"),
+    Constant("PLEG_PERIOD_NS", SECOND, "K-POD-08", "pkg/kubelet/kubelet.go"),
+    Constant("STATUS_RESYNC_NS", 10 * SECOND, "K-POD-08", "pkg/kubelet/status/status_manager.go"),
+    Constant("DEFAULT_GRACE_S", 30, "K-POD-40", "pkg/apis/core/v1/defaults.go"),
+    Constant("GRACE_MIN_S", 2, "K-POD-40", "pkg/kubelet/kuberuntime/kuberuntime_container.go"),
+    Constant("SIGTERM_EXIT", 143, "K-POD-41", "128 + SIGTERM: the default handler of a shell"),
+    Constant("SIGKILL_EXIT", 137, "K-POD-41", "128 + SIGKILL"),
+    Constant("REBOOT_EXIT", 255, "K-POD-54", "containerd internal/cri/server: unknownExitCode"),
+    Constant("LEASE_RENEW_NS", 10 * SECOND, "K-POD-46", "pkg/kubelet/kubelet.go"),
+    Constant("NODE_MONITOR_PERIOD_NS", 5 * SECOND, "K-POD-47", _NODE),
+    Constant("NODE_MONITOR_GRACE_NS", 50 * SECOND, "K-POD-47", _NODE),
+    Constant("NODE_STARTUP_GRACE_NS", 60 * SECOND, "K-POD-47", _NODE),
+    Constant("EVICTION_POLL_NS", 100 * MILLISECOND, "K-POD-49", _NODE),
+    Constant("EVICTION_QPS", 0.1, "K-POD-49", "cmd/kube-controller-manager/app/options"),
+    Constant("EVICTION_QPS_UNHEALTHY", 0.01, "K-POD-49", "cmd/kube-controller-manager/app/options"),
+    Constant("UNHEALTHY_ZONE_SHARE", 0.55, "K-POD-49", "cmd/kube-controller-manager/app/options"),
+    Constant("UNHEALTHY_ZONE_NODES_MIN", 3, "K-POD-49", _NODE),
+    Constant("LARGE_ZONE_NODES", 50, "K-POD-49", "cmd/kube-controller-manager/app/options"),
+    Constant("DEFAULT_TOLERATION_S", 300, "K-POD-50", "plugin/pkg/admission/defaulttolerationseconds"),
+    Constant("POD_GC_PERIOD_NS", 20 * SECOND, "K-POD-52", "pkg/controller/podgc/gc_controller.go"),
+    Constant("POD_GC_QUARANTINE_NS", 40 * SECOND, "K-POD-52", "pkg/controller/podgc/gc_controller.go"),
+    Constant("POD_GC_TERMINAL_MAX", 12_500, "K-POD-53", "pkg/controller/podgc/config/v1alpha1/defaults.go"),
+    Constant("STALE_DISRUPTION_NS", 2 * MINUTE, "K-POD-45", "pkg/controller/disruption/disruption.go"),
+    Constant("DRAIN_RETRY_NS", 5 * SECOND, "K-POD-45", "k8s.io/kubectl pkg/drain/drain.go"),
+    Constant("SCHEDULER_BACKOFF_BASE_NS", SECOND, "K-SCH-05", "pkg/scheduler/backend/queue"),
+    Constant("SCHEDULER_BACKOFF_CAP_NS", 10 * SECOND, "K-SCH-05", "pkg/scheduler/backend/queue"),
+    Constant("UNSCHEDULABLE_MAX_NS", 5 * MINUTE, "K-SCH-04", "pkg/scheduler/backend/queue"),
+    Constant("UNSCHEDULABLE_FLUSH_NS", 30 * SECOND, "K-SCH-04", "pkg/scheduler/backend/queue"),
+    Constant(
+        "GANG_PERMIT_TIMEOUT_NS", 5 * MINUTE, "K-SCH-42", "pkg/scheduler/framework/plugins/gangscheduling"
+    ),
+)
+
+#: Client limits by component (K-TIM-02).
+CLIENTS: dict[str, ClientLimit] = {
+    "jobset": ClientLimit(500, 500, "jobset main.go"),
+    "job": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
+    "ttl-after-finished": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
+    "pod-gc": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
+    "disruption": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
+    "node-lifecycle": ClientLimit(20, 30, "cmd/kube-controller-manager/app/core.go"),
+    "taint-eviction": ClientLimit(20, 30, "cmd/kube-controller-manager/app/core.go"),
+    "garbage-collector": ClientLimit(40, 30, "cmd/kube-controller-manager/app/core.go"),
+    "scheduler": ClientLimit(50, 100, "pkg/scheduler/apis/config/v1/defaults.go"),
+    "kubelet": ClientLimit(50, 100, "pkg/kubelet/apis/config/v1beta1/defaults.go"),
+}
+
+_VALUE = {row.name: row.value for row in TABLE}
+
+JOB_SYNC_WINDOW_NS = int(_VALUE["JOB_SYNC_WINDOW_NS"])
+JOB_RETRY_BASE_NS = int(_VALUE["JOB_RETRY_BASE_NS"])
+JOB_RETRY_CAP_NS = int(_VALUE["JOB_RETRY_CAP_NS"])
+JOB_BACKOFF_BASE_NS = int(_VALUE["JOB_BACKOFF_BASE_NS"])
+JOB_BACKOFF_CAP_NS = int(_VALUE["JOB_BACKOFF_CAP_NS"])
+JOB_WRITES_PER_SYNC = int(_VALUE["JOB_WRITES_PER_SYNC"])
+JOB_UNCOUNTED_MAX = int(_VALUE["JOB_UNCOUNTED_MAX"])
+EXPECTATION_TIMEOUT_NS = int(_VALUE["EXPECTATION_TIMEOUT_NS"])
+JOB_WORKERS = int(_VALUE["JOB_WORKERS"])
+TTL_WORKERS = int(_VALUE["TTL_WORKERS"])
+GC_WORKERS = int(_VALUE["GC_WORKERS"])
+CRASH_LOOP_BASE_NS = int(_VALUE["CRASH_LOOP_BASE_NS"])
+CRASH_LOOP_CAP_NS = int(_VALUE["CRASH_LOOP_CAP_NS"])
+CRASH_LOOP_RESET_NS = int(_VALUE["CRASH_LOOP_RESET_NS"])
+IMAGE_BACKOFF_BASE_NS = int(_VALUE["IMAGE_BACKOFF_BASE_NS"])
+IMAGE_BACKOFF_CAP_NS = int(_VALUE["IMAGE_BACKOFF_CAP_NS"])
+PLEG_PERIOD_NS = int(_VALUE["PLEG_PERIOD_NS"])
+STATUS_RESYNC_NS = int(_VALUE["STATUS_RESYNC_NS"])
+DEFAULT_GRACE_S = int(_VALUE["DEFAULT_GRACE_S"])
+GRACE_MIN_S = int(_VALUE["GRACE_MIN_S"])
+SIGTERM_EXIT = int(_VALUE["SIGTERM_EXIT"])
+SIGKILL_EXIT = int(_VALUE["SIGKILL_EXIT"])
+REBOOT_EXIT = int(_VALUE["REBOOT_EXIT"])
+LEASE_RENEW_NS = int(_VALUE["LEASE_RENEW_NS"])
+NODE_MONITOR_PERIOD_NS = int(_VALUE["NODE_MONITOR_PERIOD_NS"])
+NODE_MONITOR_GRACE_NS = int(_VALUE["NODE_MONITOR_GRACE_NS"])
+NODE_STARTUP_GRACE_NS = int(_VALUE["NODE_STARTUP_GRACE_NS"])
+EVICTION_POLL_NS = int(_VALUE["EVICTION_POLL_NS"])
+EVICTION_QPS = float(_VALUE["EVICTION_QPS"])
+EVICTION_QPS_UNHEALTHY = float(_VALUE["EVICTION_QPS_UNHEALTHY"])
+UNHEALTHY_ZONE_SHARE = float(_VALUE["UNHEALTHY_ZONE_SHARE"])
+UNHEALTHY_ZONE_NODES_MIN = int(_VALUE["UNHEALTHY_ZONE_NODES_MIN"])
+LARGE_ZONE_NODES = int(_VALUE["LARGE_ZONE_NODES"])
+DEFAULT_TOLERATION_S = int(_VALUE["DEFAULT_TOLERATION_S"])
+POD_GC_PERIOD_NS = int(_VALUE["POD_GC_PERIOD_NS"])
+POD_GC_QUARANTINE_NS = int(_VALUE["POD_GC_QUARANTINE_NS"])
+POD_GC_TERMINAL_MAX = int(_VALUE["POD_GC_TERMINAL_MAX"])
+STALE_DISRUPTION_NS = int(_VALUE["STALE_DISRUPTION_NS"])
+DRAIN_RETRY_NS = int(_VALUE["DRAIN_RETRY_NS"])
+SCHEDULER_BACKOFF_BASE_NS = int(_VALUE["SCHEDULER_BACKOFF_BASE_NS"])
+SCHEDULER_BACKOFF_CAP_NS = int(_VALUE["SCHEDULER_BACKOFF_CAP_NS"])
+UNSCHEDULABLE_MAX_NS = int(_VALUE["UNSCHEDULABLE_MAX_NS"])
+UNSCHEDULABLE_FLUSH_NS = int(_VALUE["UNSCHEDULABLE_FLUSH_NS"])
+GANG_PERMIT_TIMEOUT_NS = int(_VALUE["GANG_PERMIT_TIMEOUT_NS"])
