@@ -206,17 +206,14 @@ def make_job(
         JOBSET_NAME: owner,
         REPLICATED_JOB_NAME: parts[1] if replicated_job is None else replicated_job,
         JOB_INDEX: parts[2],
+        **_attempts(restart_attempt, job_restart_attempt),
+        **(labels or {}),
     }
-    for key, value in ((RESTART_ATTEMPT, restart_attempt), (JOB_RESTART_ATTEMPT, job_restart_attempt)):
-        if value is not None:
-            own[key] = str(value)
     status = status or JobStatus()
     if failed:
-        end = make_condition("Failed", at=at, reason=reason, message=message)
-        status = replace(status, conditions=(*status.conditions, end))
+        status = _ended(status, make_condition("Failed", at=at, reason=reason, message=message))
     elif succeeded:
-        end = make_condition("Complete", at=at, reason="CompletionsReached")
-        status = replace(status, conditions=(*status.conditions, end))
+        status = _ended(status, make_condition("Complete", at=at, reason="CompletionsReached"))
     owners = (controller_reference(JobSet, owner),)
     spec = JobSpec(
         parallelism=parallelism,
@@ -226,10 +223,19 @@ def make_job(
         suspend=suspend,
         template=pod or POD_TEMPLATE,
     )
-    metadata = _metadata(
-        "Job", name, namespace, {**own, **(labels or {})}, None, owners=owners, deleted_at=deleted_at
-    )
+    metadata = _metadata("Job", name, namespace, own, None, owners=owners, deleted_at=deleted_at)
     return Job(metadata=metadata, spec=spec, status=status)
+
+
+def _attempts(restart: int | str | None, job_restart: int | str | None) -> dict[str, str]:
+    """Return the labels of restart attempts."""
+    pairs = ((RESTART_ATTEMPT, restart), (JOB_RESTART_ATTEMPT, job_restart))
+    return {key: str(value) for key, value in pairs if value is not None}
+
+
+def _ended(status: JobStatus, end: Condition) -> JobStatus:
+    """Return a status with one more condition."""
+    return replace(status, conditions=(*status.conditions, end))
 
 
 def controller_reference(kind: type[JobSet] | type[Job], name: str) -> OwnerReference:

@@ -10,14 +10,13 @@ Forms are registered in ``FORMS``; one that is not known is counted as skipped a
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from jobsim.errors import InputError
-from jobsim.testing import conformance_admission, conformance_reconcile
+from jobsim.testing import conformance_admission, conformance_job, conformance_reconcile
 from jobsim.testing.conformance_case import Case, Verdict
 
 Runner = Callable[[Case], Verdict]
@@ -30,6 +29,7 @@ FORMS: dict[str, Runner] = {
     "jobset-validate": conformance_admission.run_validate,
     "pod-mutate": conformance_admission.run_pod_mutate,
     "pod-validate": conformance_admission.run_pod_validate,
+    "job-episode": conformance_job.run_episode,
 }
 
 
@@ -107,11 +107,10 @@ def read_cases(path: str | Path) -> Iterator[dict[str, Any]]:
         The file or one of its lines cannot be read.
     """
     file = Path(path)
-    decoder = msgspec.json.Decoder()
     for number, line in _lines(file):
         try:
-            case = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
+            case = json.loads(line)
+        except (ValueError, RecursionError) as err:
             raise InputError(f"no JSON: {err}", file=str(path), line=number) from None
         if not isinstance(case, dict):
             raise InputError("a case is a JSON object", file=str(path), line=number)

@@ -1,0 +1,253 @@
+"""The world around the Job controller in a recorded episode: store, script, faults, and its diary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobsim.api import codec
+from jobsim.api._struct import replace
+from jobsim.api.batch import Job
+from jobsim.api.meta import Object
+from jobsim.api.plan import WriteResult
+from jobsim.api.pod import Pod, PodStatus
+from jobsim.api.watch import WatchEvent
+from jobsim.api.writes import Create, Delete, Patch, PatchFinalizers, PatchStatus, UpdateStatus, Write
+from jobsim.apiserver.server import OpenAdmission, Server, merge_patch
+from jobsim.apiserver.store import DEFAULT_GRACE_S, Store
+from jobsim.controllers.job import constants
+from jobsim.errors import CODES, ApiError
+from jobsim.testing.conformance_case import Case
+from jobsim.units import seconds, to_seconds
+
+_FAILURE_COUNTS = (constants.INDEX_FAILURE_COUNT, constants.INDEX_IGNORED_FAILURE_COUNT)
+
+
+class _Numbers:
+    """Names and UIDs by number, in the order of creation."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def suffix(self) -> str:
+        return f"{self.count:05d}"
+
+    def uid(self) -> str:
+        self.count += 1
+        return f"pod-{self.count - 1}"
+
+
+class _Defaults(OpenAdmission):
+    """The little of a pod's defaulting that the script relies on."""
+
+    def admit_create(self, obj: Object, reader: object) -> Object:
+        if not isinstance(obj, Pod):
+            return obj
+        spec = obj.spec
+        if spec.termination_grace_period_seconds is None:
+            spec = replace(spec, termination_grace_period_seconds=DEFAULT_GRACE_S)
+        return replace(obj, spec=spec, status=PodStatus(phase="Pending"))
+
+
+class _Fault:
+    """One rule of an episode: which attempts of a verb are refused, and how."""
+
+    def __init__(self, rule: Mapping[str, Any]) -> None:
+        self.rule = rule
+        self._left = rule.get("times")
+
+    def hits(self, do: str, attempt: int, pod: int | None, now: int) -> bool:
+        """Tell whether this attempt is refused; ``attempt`` counts those of the verb from 1."""
+        rule = self.rule
+        if rule["do"] != do or self._left == 0:
+            return False
+        if "nth" in rule and attempt not in rule["nth"]:
+            return False
+        if "pod" in rule and pod != rule["pod"]:
+            return False
+        if now < seconds(rule.get("from", 0)) or ("until" in rule and now >= seconds(rule["until"])):
+            return False
+        if self._left is not None:
+            self._left -= 1
+        return True
+
+    def error(self) -> ApiError:
+        """Return the refusal."""
+        reason = self.rule["error"]
+        return ApiError(reason, self.rule.get("message", reason), code=CODES.get(reason, 403))
+
+
+class World:
+    """Everything but the controller.
+
+    Parameters
+    ----------
+    case : mapping
+    hear : callable
+        Called with each WatchEvent of the store.
+    """
+
+    def __init__(self, case: Case, hear: Callable[[WatchEvent], None]) -> None:
+        self.now = 0
+        self.store = Store()
+        self.store.subscribe(hear)
+        self.timeline: list[dict[str, Any]] = []
+        self._server = Server(self.store, _Defaults(), _Numbers())
+        self._job = codec.from_dict({**case["job"], "apiVersion": "batch/v1", "kind": "Job"})
+        self._pods: list[str] = []
+        self._faults = [_Fault(rule) for rule in case.get("faults", ())]
+        self._attempts: dict[str, int] = {}
+        self._skeleton: object = None
+        script = [{"at": case.get("createAt", 0), "create": True}, *case["script"]]
+        self._script = sorted(script, key=lambda step: seconds(step["at"]))
+        self._script.reverse()
+
+    # -- the diary -----------------------------------------------------------------------------
+
+    def enter(self, do: str, **what: object) -> None:
+        """Note something that the controller did."""
+        self.timeline.append({"t": to_seconds(self.now), "do": do, **what})
+
+    def request(self, write: Write) -> WriteResult:
+        """Answer a write of the controller, and note it."""
+        do, pod, what = self._describe(write)
+        attempt = self._attempts[do] = self._attempts.get(do, 0) + 1
+        fault = next((f for f in self._faults if f.hits(do, attempt, pod, self.now)), None)
+        if fault is not None:
+            result = WriteResult(write=write, error=fault.error())
+        else:
+            result = self._server.request(write, self.now)
+        if result.error is not None:
+            what["error"] = result.error.reason
+            if result.error.reason == "Invalid":
+                what["errorText"] = result.error.message
+        elif isinstance(write, Create):
+            assert result.obj is not None
+            what["pod"] = len(self._pods)
+            self._pods.append(result.obj.name)
+        self.enter(do, **what)
+        return result
+
+    def _describe(self, write: Write) -> tuple[str, int | None, dict[str, Any]]:
+        """Return a write as the diary names it, the number of its pod, and the details."""
+        if isinstance(write, Create):
+            return "create-pod", None, self._describe_create(write.obj)
+        if isinstance(write, UpdateStatus):
+            assert isinstance(write.obj, Job)
+            return "job-status", None, {"status": codec.to_data(write.obj.status)}
+        pod = self._pods.index(write.name)
+        if isinstance(write, Delete):
+            return "delete-pod", pod, {"pod": pod}
+        assert isinstance(write, Patch | PatchFinalizers)
+        return "patch-pod", pod, {"pod": pod, "patch": {"metadata": self._strategic(write)}}
+
+    def _describe_create(self, obj: Object) -> dict[str, Any]:
+        data = codec.normal_form(codec.to_data(obj))
+        meta = data["metadata"]
+        del meta["namespace"]
+        annotations = meta.get("annotations", {})
+        what: dict[str, Any] = {}
+        if constants.COMPLETION_INDEX in annotations:
+            what["index"] = int(annotations[constants.COMPLETION_INDEX])
+        counts = {name: annotations[name] for name in _FAILURE_COUNTS if name in annotations}
+        if counts:
+            what["annotations"] = counts
+        skeleton = _without_index(data)
+        if skeleton != self._skeleton:
+            self._skeleton = skeleton
+            what["object"] = data
+        return what
+
+    def _strategic(self, write: Patch | PatchFinalizers) -> dict[str, Any]:
+        """Return the metadata of a patch as the real controller sends it: a strategic merge patch."""
+        remove = {"$deleteFromPrimitiveList/finalizers": [constants.TRACKING_FINALIZER]}
+        if isinstance(write, PatchFinalizers):
+            return remove
+        meta = write.patch["metadata"]
+        owners = [ref for ref in meta["ownerReferences"] or () if ref["uid"] == self._job.uid]
+        if owners:
+            finalizers = [constants.TRACKING_FINALIZER]
+            return {"uid": meta["uid"], "finalizers": finalizers, "ownerReferences": owners}
+        return {
+            **remove,
+            "uid": meta["uid"],
+            "ownerReferences": [{"$patch": "delete", "uid": self._job.uid}],
+        }
+
+    # -- the script ----------------------------------------------------------------------------
+
+    def next_step(self) -> int | None:
+        """Return when the script goes on, ns."""
+        return seconds(self._script[-1]["at"]) if self._script else None
+
+    def step(self) -> bool:
+        """Do the next step of the script; tell whether it restarts the controller."""
+        step = self._script.pop()
+        if "controllerRestart" in step:
+            return True
+        if "create" in step or "jobCreate" in step:
+            self._create_job(step.get("jobCreate"))
+        elif "podCreate" in step:
+            pod = codec.from_dict({**step["podCreate"], "apiVersion": "v1", "kind": "Pod"})
+            pod = pod.with_meta(namespace=pod.namespace or self._job.namespace)
+            self._pods.append(self._server.create(pod, self.now).name)
+        else:
+            try:
+                self._change(step)
+            except ApiError as err:
+                # The script speaks of pods that may be gone by now.
+                if err.reason != "NotFound":
+                    raise
+        return False
+
+    def _create_job(self, document: Mapping[str, Any] | None) -> None:
+        obj = self._job
+        if document is not None:
+            obj = codec.from_dict({**document, "apiVersion": "batch/v1", "kind": "Job"})
+        self.store.create(obj, self.now)
+
+    def _change(self, step: Mapping[str, Any]) -> None:
+        namespace, name = self._job.key
+        if "pod" in step:
+            self._change_pod(step)
+        elif "podDelete" in step or "podGone" in step:
+            number = step.get("podDelete", step.get("podGone"))
+            grace = 0 if "podGone" in step else step.get("gracePeriodSeconds")
+            pod = Delete(kind="Pod", namespace=namespace, name=self._pods[number], grace_s=grace)
+            self.store.delete(pod, self.now)
+        elif "jobDelete" in step:
+            how = step["jobDelete"]
+            self.store.delete(Delete(kind="Job", namespace=namespace, name=name, propagation=how), self.now)
+        elif "jobStatus" in step:
+            patch = {"status": step["jobStatus"]}
+            self._server.apply(PatchStatus(kind="Job", namespace=namespace, name=name, patch=patch), self.now)
+        else:
+            patch = step["job"]
+            self._server.apply(Patch(kind="Job", namespace=namespace, name=name, patch=patch), self.now)
+
+    def _change_pod(self, step: Mapping[str, Any]) -> None:
+        key = (self._job.namespace, self._pods[step["pod"]])
+        pod = self.store.get(Pod, *key)
+        if pod is None:
+            return
+        if "metadata" in step:
+            merged = merge_patch(codec.to_dict(pod), {"metadata": step["metadata"]})
+            self.store.update(codec.from_dict(merged), self.now)
+        if "nodeName" in step:
+            spec = replace(pod.spec, node_name=step["nodeName"])
+            self.store.update(replace(pod, spec=spec), self.now)
+        if "status" in step:
+            found = self.store.get(Pod, *key)
+            if found is not None:
+                status = codec.convert(step["status"], PodStatus)
+                self.store.update_status(replace(found, status=status), self.now)
+
+
+def _without_index(data: Mapping[str, Any]) -> object:
+    """Return a created pod without what differs from index to index."""
+    varying = (constants.COMPLETION_INDEX, *_FAILURE_COUNTS)
+    meta = {k: v for k, v in data["metadata"].items() if k != "generateName"}
+    for part in ("labels", "annotations"):
+        meta[part] = {k: v for k, v in meta.get(part, {}).items() if k not in varying}
+    spec = {k: v for k, v in data["spec"].items() if k != "hostname"}
+    return {"metadata": meta, "spec": spec}
