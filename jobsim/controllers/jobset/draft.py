@@ -76,8 +76,9 @@ class Draft:
         )
         if not self.steps:
             return end
-        if end.metrics:
-            # A counter goes up only when the pass gets that far (C-MET-02).
+        if end.metrics or end.requeue_after_ns is not None:
+            # A counter goes up only when the pass gets that far (C-MET-02), and a wish for another
+            # look counts for nothing next to an error (C-REC-17).
             return Plan(steps=tuple(self.steps), then=AfterSuccess(plan=end))
         return replace(end, steps=tuple(self.steps))
 
