@@ -10,7 +10,7 @@ clauses C-API-01, C-ENV-01, K-JOB-03, K-JOB-120..124, K-POD-40.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, cast
 
 from jobsim.api._struct import Time, replace
@@ -40,11 +40,14 @@ class Store(ObjectTable):
     def __init__(self) -> None:
         super().__init__()
         self.revision = 0
-        self._subscribers: list[Subscriber] = []
+        self._subscribers: list[tuple[Subscriber, frozenset[str] | None]] = []
+        #: Who hears of a kind, in the order in which they subscribed; made when first asked.
+        self._hearing: dict[str, tuple[Subscriber, ...]] = {}
 
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """Send every later WatchEvent to a callable."""
-        self._subscribers.append(subscriber)
+    def subscribe(self, subscriber: Subscriber, kinds: Iterable[str] | None = None) -> None:
+        """Send every later WatchEvent (of some kinds) to a callable."""
+        self._subscribers.append((subscriber, None if kinds is None else frozenset(kinds)))
+        self._hearing.clear()
 
     # -- verbs ---------------------------------------------------------------------------------
 
@@ -209,7 +212,12 @@ class Store(ObjectTable):
         return obj
 
     def _publish(self, event: WatchEvent) -> None:
-        for subscriber in self._subscribers:
+        kind = event.obj.kind
+        hearing = self._hearing.get(kind)
+        if hearing is None:
+            hearing = tuple([s for s, kinds in self._subscribers if kinds is None or kind in kinds])
+            self._hearing[kind] = hearing
+        for subscriber in hearing:
             subscriber(event)
 
 

@@ -60,7 +60,7 @@ class Actor:
             else:
                 self._waiting.append(action)
         if self._waiting:
-            self._store.subscribe(self._hear)
+            self._store.subscribe(self._hear, ("JobSet",))
 
     def _hear(self, event: WatchEvent) -> None:
         jobset = event.obj

@@ -19,6 +19,7 @@ def jobset_core(gates: Gates) -> Core:
     """Return the JobSet controller (one worker, C-QUE-02)."""
     return Core(
         name="jobset",
+        kinds=("JobSet", "Job", "Service", *(("Pod",) if gates.in_place_restart else ())),
         wakes=lambda event, reader: jobset.wakes(event, reader, gates),
         observe=lambda reader, namespace, name, memory: jobset.observe(reader, namespace, name, gates),
         reconcile=lambda seen, now: jobset.reconcile(seen, now, gates),
@@ -31,6 +32,7 @@ def pod_core(gates: Gates) -> Core:
     """Return JobSet's pod reconciler for exclusive placement (C-PRC-*)."""
     return Core(
         name="jobset-pod",
+        kinds=("Pod",),
         wakes=exclusive_placement.wakes,
         observe=lambda reader, namespace, name, memory: exclusive_placement.observe(reader, namespace, name),
         reconcile=lambda seen, now: exclusive_placement.reconcile(seen, now, gates),
@@ -43,13 +45,14 @@ def job_core() -> Core:
     """Return the Job controller (5 workers, retry 1 s doubling to 60 s)."""
     return Core(
         name="job",
+        kinds=("Job", "Pod"),
         wakes=job.wakes,
         observe=job.observe,
         reconcile=lambda seen, now: job.reconcile(seen, now),
         note=job.note,
         memory_of=job.memory_of,
-        backoff_base_ns=job.RETRY_BASE_NS,
-        backoff_cap_ns=job.RETRY_CAP_NS,
+        backoff_base_ns=job.ERROR_BACKOFF_BASE_NS,
+        backoff_cap_ns=job.ERROR_BACKOFF_CAP_NS,
         workers=5,
     )
 
@@ -58,11 +61,12 @@ def orphan_core() -> Core:
     """Return the Job controller's clean-up of finalizers on orphaned pods (K-JOB-13, K-JOB-123)."""
     return Core(
         name="job",
+        kinds=("Job", "Pod"),
         wakes=orphans.wakes,
         observe=lambda reader, namespace, name, memory: orphans.observe(reader, namespace, name),
         reconcile=lambda seen, now: orphans.reconcile(seen, now),
-        backoff_base_ns=job.RETRY_BASE_NS,
-        backoff_cap_ns=job.RETRY_CAP_NS,
+        backoff_base_ns=job.ERROR_BACKOFF_BASE_NS,
+        backoff_cap_ns=job.ERROR_BACKOFF_CAP_NS,
     )
 
 
@@ -70,6 +74,7 @@ def ttl_core() -> Core:
     """Return the TTL-after-finished controller of Jobs (K-JOB-71)."""
     return Core(
         name="ttl-after-finished",
+        kinds=("Job",),
         wakes=ttl.wakes,
         observe=lambda reader, namespace, name, memory: ttl.observe(reader, namespace, name),
         reconcile=lambda seen, now: ttl.reconcile(seen, now),
@@ -78,10 +83,11 @@ def ttl_core() -> Core:
     )
 
 
-def garbage_collector_core() -> Core:
+def garbage_collector_core(kinds: tuple[str, ...]) -> Core:
     """Return the garbage collector (20 workers, K-JOB-125)."""
     return Core(
         name="garbage-collector",
+        kinds=kinds,
         wakes=garbage_collector.wakes,
         observe=lambda reader, namespace, name, memory: garbage_collector.observe(reader, namespace, name),
         reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),

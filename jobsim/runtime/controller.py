@@ -30,6 +30,8 @@ class Core(Struct):
     Parameters
     ----------
     name : str
+    kinds : tuple of str
+        What it watches.
     wakes : callable
         ``(event, reader) -> list of Wake``.
     observe : callable
@@ -49,6 +51,7 @@ class Core(Struct):
     """
 
     name: str
+    kinds: tuple[str, ...]
     wakes: Callable[[WatchEvent, Reader], list[Wake]]
     observe: Callable[[Reader, str, str, Any], Any]
     reconcile: Callable[[Any, int], Plan]
@@ -86,7 +89,7 @@ class Controller:
         self._armed: Timer | None = None
         self._down = False
         self.reconciles = 0
-        self._informer = Informer(engine, store, self._hear, lag)
+        self._informer = Informer(engine, store, self._hear, core.kinds, lag)
 
     @property
     def name(self) -> str:
@@ -220,8 +223,9 @@ class Controller:
         """Start again: list everything, hear of each object as added."""
         self._down = False
         reader = self._informer.reader
-        for obj in list(reader):
-            self._hear(WatchEvent(type="ADDED", obj=obj, old=None, revision=0, time=self._engine.now))
+        for kind in self._core.kinds:
+            for obj in list(reader.list_kind(kind)):
+                self._hear(WatchEvent(type="ADDED", obj=obj, old=None, revision=0, time=self._engine.now))
 
 
 def _idle(plan: Plan) -> bool:

@@ -26,22 +26,28 @@ class Informer:
     engine, store :
     handler : callable
         Called with each event after the cache has it.
+    kinds : tuple of str
+        What the component watches.
     lag : callable or None
         None: the component reads the store.
     """
 
-    def __init__(self, engine: Engine, store: Store, handler: Handler, lag: LagOf | None = None) -> None:
+    def __init__(
+        self, engine: Engine, store: Store, handler: Handler, kinds: tuple[str, ...], lag: LagOf | None = None
+    ) -> None:
         self._engine = engine
         self._handler = handler
         self._lag = lag
         self._latest: dict[str, int] = {}
         if lag is None:
             self.reader: ObjectTable = store
-            store.subscribe(handler)
+            store.subscribe(handler, kinds)
         else:
             self.reader = ObjectTable()
             for obj in store:
                 self.reader.put(obj)
+            # A cache holds all kinds, for cores also read what they do not watch.
+            self._kinds = frozenset(kinds)
             store.subscribe(self._receive)
 
     def _receive(self, event: WatchEvent) -> None:
@@ -54,4 +60,5 @@ class Informer:
 
     def _deliver(self, event: WatchEvent) -> None:
         self.reader.apply(event)
-        self._handler(event)
+        if event.obj.kind in self._kinds:
+            self._handler(event)

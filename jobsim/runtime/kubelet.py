@@ -70,13 +70,14 @@ class Kubelets:
         self._pods: dict[str, _PodState] = {}
         self._images: dict[str, dict[str, int]] = {}
         self._dark: dict[str, None] = {}
-        self._informer = Informer(engine, store, self._hear, lag)
+        self._informer = Informer(engine, store, self._hear, ("Pod",), lag)
 
     # -- hearing -------------------------------------------------------------------------------
 
     def _hear(self, event: WatchEvent) -> None:
         pod = event.obj
-        if not isinstance(pod, Pod) or not pod.spec.node_name:
+        assert isinstance(pod, Pod)
+        if not pod.spec.node_name:
             return
         state = self._pods.get(pod.metadata.uid)
         if event.type == "DELETED":

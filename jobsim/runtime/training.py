@@ -99,7 +99,7 @@ class Training:
         self._exit_pod = exit_pod
         self._gangs: dict[Key, _Gang] = {}
         if workloads:
-            store.subscribe(self._hear)
+            store.subscribe(self._hear, ("Pod", "JobSet"))
 
     # -- membership ----------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class Lab:
         self.controller = Controller(
             self.engine,
             self.store,
-            Core(name="toy", wakes=wakes, observe=observe, reconcile=decide, **core),
+            Core(name="toy", kinds=("Job",), wakes=wakes, observe=observe, reconcile=decide, **core),
             Client(self.engine, self.server, ClientLimits(qps=qps, burst=burst), None, {}),
             lambda component, event: self.events.append((component, event)),
             self.metrics,
