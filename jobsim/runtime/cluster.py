@@ -54,11 +54,11 @@ class Recorder(Protocol):
         """Take something that is no change of an object."""
         ...
 
-    def progress(self, time: int, jobset: tuple[str, str], state: str) -> None:
+    def progress(self, time: int, namespace: str, name: str, state: str) -> None:
         """Take a change of a gang's state."""
         ...
 
-    def undone(self, time: int, jobset: tuple[str, str], ns: int) -> None:
+    def undone(self, time: int, namespace: str, name: str, ns: int) -> None:
         """Take step time that a failure undid."""
         ...
 
@@ -95,7 +95,6 @@ class Cluster:
         self.store = Store()
         self.counts: dict[str, int] = {}
         self.metrics: dict[str, int] = {}
-        self.warnings: list[str] = []
         names = NameSource(setup.seed)
         self.admission = Admission(setup.gates, strict=setup.strict, suffix=names.suffix)
         self.server = Server(self.store, self.admission, names)
@@ -198,7 +197,6 @@ class Cluster:
 
     def warn(self, text: str) -> None:
         """Keep something that the user should know of."""
-        self.warnings.append(text)
         self.recorder.note(self.engine.now, "warning", text=text)
 
     def submit(self, submission: Submission) -> Object:

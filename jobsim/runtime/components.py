@@ -83,11 +83,11 @@ def ttl_core() -> Core:
     )
 
 
-def garbage_collector_core(kinds: tuple[str, ...]) -> Core:
+def garbage_collector_core() -> Core:
     """Return the garbage collector (20 workers, K-JOB-125)."""
     return Core(
         name="garbage-collector",
-        kinds=kinds,
+        kinds=(),
         wakes=garbage_collector.wakes,
         observe=lambda reader, namespace, name, memory: garbage_collector.observe(reader, namespace, name),
         reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),

@@ -31,7 +31,7 @@ class Core(Struct):
     ----------
     name : str
     kinds : tuple of str
-        What it watches.
+        What it watches; none: all kinds.
     wakes : callable
         ``(event, reader) -> list of Wake``.
     observe : callable
@@ -223,7 +223,7 @@ class Controller:
         """Start again: list everything, hear of each object as added."""
         self._down = False
         reader = self._informer.reader
-        for kind in self._core.kinds:
+        for kind in self._core.kinds or reader.kinds():
             for obj in list(reader.list_kind(kind)):
                 self._hear(WatchEvent(type="ADDED", obj=obj, old=None, revision=0, time=self._engine.now))
 

@@ -27,7 +27,7 @@ class Informer:
     handler : callable
         Called with each event after the cache has it.
     kinds : tuple of str
-        What the component watches.
+        What the component watches; none: all kinds.
     lag : callable or None
         None: the component reads the store.
     """
@@ -41,7 +41,7 @@ class Informer:
         self._latest: dict[str, int] = {}
         if lag is None:
             self.reader: ObjectTable = store
-            store.subscribe(handler, kinds)
+            store.subscribe(handler, kinds or None)
         else:
             self.reader = ObjectTable()
             for obj in store:
@@ -60,5 +60,5 @@ class Informer:
 
     def _deliver(self, event: WatchEvent) -> None:
         self.reader.apply(event)
-        if event.obj.kind in self._kinds:
+        if not self._kinds or event.obj.kind in self._kinds:
             self._handler(event)

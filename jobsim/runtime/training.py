@@ -25,11 +25,11 @@ Key = tuple[str, str]
 class Ledger(Protocol):
     """Who accounts for a gang's time (``results.ledger``)."""
 
-    def progress(self, time: int, jobset: Key, state: str) -> None:
+    def progress(self, time: int, namespace: str, name: str, state: str) -> None:
         """Take note that a gang's state changed."""
         ...
 
-    def undone(self, time: int, jobset: Key, ns: int) -> None:
+    def undone(self, time: int, namespace: str, name: str, ns: int) -> None:
         """Take note that a failure undid step time."""
         ...
 
@@ -160,7 +160,7 @@ class Training:
 
     def _begin(self, gang: _Gang) -> None:
         """The gang is whole: rendezvous, then load what there is, then step."""
-        self._ledger.progress(self._engine.now, gang.key, "initialising")
+        self._ledger.progress(self._engine.now, *gang.key, "initialising")
         wait = self._draw(gang.workload.init, "init", gang, gang.starts)
         gang.starts += 1
         gang.timer = self._engine.at(self._engine.now + wait, self._load, gang)
@@ -170,14 +170,14 @@ class Training:
         if checkpoint is None or gang.progress.steps == 0:
             self._step(gang)
             return
-        self._ledger.progress(self._engine.now, gang.key, "loading")
+        self._ledger.progress(self._engine.now, *gang.key, "loading")
         wait = self._draw(checkpoint.load, "load", gang, gang.starts)
         gang.timer = self._engine.at(self._engine.now + wait, self._step, gang)
 
     def _step(self, gang: _Gang) -> None:
         """Step until a checkpoint is due or the work is done."""
         now = self._engine.now
-        self._ledger.progress(now, gang.key, "stepping")
+        self._ledger.progress(now, *gang.key, "stepping")
         gang.stepping_since = now
         ahead = steps_ahead(gang.workload, gang.progress)
         if ahead is not None:
@@ -192,7 +192,7 @@ class Training:
             return
         checkpoint = gang.workload.checkpoint
         assert checkpoint is not None, "steps end at a checkpoint or at the last step"
-        self._ledger.progress(self._engine.now, gang.key, "checkpointing")
+        self._ledger.progress(self._engine.now, *gang.key, "checkpointing")
         wait = self._draw(checkpoint.write, "checkpoint", gang, gang.writes)
         gang.writes += 1
         gang.timer = self._engine.at(self._engine.now + wait, self._written, gang)
@@ -223,14 +223,14 @@ class Training:
         gang.stepping_since = None
         effect = interrupt(gang.workload, gang.progress, stepping)
         gang.progress = effect.progress
-        self._ledger.progress(now, gang.key, "waiting")
+        self._ledger.progress(now, *gang.key, "waiting")
         if effect.undone_ns:
-            self._ledger.undone(now, gang.key, effect.undone_ns)
+            self._ledger.undone(now, *gang.key, effect.undone_ns)
 
     def _end(self, gang: _Gang) -> None:
         """The work is done: the gang's pods exit 0."""
         gang.done = True
-        self._ledger.progress(self._engine.now, gang.key, "done")
+        self._ledger.progress(self._engine.now, *gang.key, "done")
         for pod in self._store.by_index(Pod, "jobset", f"{gang.key[0]}/{gang.key[1]}"):
             if pod.uid in gang.ready:
                 self._exit_pod(pod, 0)
