@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jobsim.errors import InputError
 from jobsim.testing import conformance_admission, conformance_job, conformance_reconcile
-from jobsim.testing.conformance_case import Case, Verdict
+from jobsim.testing.conformance_case import Case, Verdict, need
 
 Runner = Callable[[Case], Verdict]
 
@@ -82,39 +83,37 @@ def run_case(case: Mapping[str, Any]) -> CaseResult:
         The case lacks what every case has, or its objects cannot be read.
     """
     for key in ("case", "of", "expect"):
-        if key not in case:
-            raise InputError(f"a recorded case has no {key!r}")
+        need(case, key)
     name, form = case["case"], case["of"]
     runner = FORMS.get(form)
     if runner is None:
         return CaseResult(name, form, passed=False, skipped=True, expected=None, got=None)
-    try:
-        verdict = runner(case)
-    except (KeyError, TypeError, ValueError, AttributeError) as err:
-        # Only malformed cases get here: a core that fails on a good one is our mistake, and shows
-        # as one, since its exception is chained.
-        raise InputError(f"case {name}: cannot be read: {err!r}") from err
+    verdict = runner(case)
     passed = verdict.expected == verdict.got
     return CaseResult(name, form, passed=passed, skipped=False, expected=verdict.expected, got=verdict.got)
 
 
 def read_cases(path: str | Path) -> Iterator[dict[str, Any]]:
-    """Yield the cases of a file of JSON lines, plain or gzip.
+    """Return the cases of a file of JSON lines, plain or gzip, one by one.
 
     Raises
     ------
     InputError
         The file or one of its lines cannot be read.
     """
-    file = Path(path)
-    for number, line in _lines(file):
+    return (case for _, case in _numbered_cases(path))
+
+
+def _numbered_cases(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the cases of a file with their lines."""
+    for number, line in _lines(Path(path)):
         try:
             case = json.loads(line)
         except (ValueError, RecursionError) as err:
             raise InputError(f"no JSON: {err}", file=str(path), line=number) from None
         if not isinstance(case, dict):
             raise InputError("a case is a JSON object", file=str(path), line=number)
-        yield case
+        yield number, case
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
@@ -126,7 +125,7 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield number, line
-    except (OSError, EOFError) as err:
+    except (OSError, EOFError, zlib.error) as err:
         raise InputError(f"cannot be read: {err}", file=str(file)) from None
 
 
@@ -149,10 +148,10 @@ def run_files(paths: Sequence[str | Path], only: str | None = None, *, fail_fast
     forms: dict[str, Count] = {}
     failures: list[CaseResult] = []
     for path in paths:
-        for case in read_cases(path):
+        for line, case in _numbered_cases(path):
             if only is not None and case.get("case") != only:
                 continue
-            result = _run_of(path, case)
+            result = _run_at(path, line, case)
             forms[result.form] = _counted(forms.get(result.form, Count()), result)
             if not (result.passed or result.skipped):
                 failures.append(result)
@@ -163,12 +162,12 @@ def run_files(paths: Sequence[str | Path], only: str | None = None, *, fail_fast
     return Report(forms, failures)
 
 
-def _run_of(path: str | Path, case: Mapping[str, Any]) -> CaseResult:
-    """Run a case; an error names its file."""
+def _run_at(path: str | Path, line: int, case: Mapping[str, Any]) -> CaseResult:
+    """Run a case; an error names its place."""
     try:
         return run_case(case)
     except InputError as err:
-        raise InputError(err.text, file=str(path)) from err
+        raise InputError(err.text, file=str(path), line=line) from err
 
 
 def _counted(count: Count, result: CaseResult) -> Count:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from jobsim.api import codec
@@ -10,24 +9,24 @@ from jobsim.api.jobset import JobSet
 from jobsim.api.pod import Pod
 from jobsim.controllers.admission import jobset_default, jobset_update, jobset_validate, pod_webhook
 from jobsim.errors import ApiError
-from jobsim.testing.conformance_case import Case, Verdict, gates_of, object_of, reader_of
+from jobsim.testing.conformance_case import Case, Verdict, gates_of, need, object_of, reader_of
 
 
 def run_default(case: Case) -> Verdict:
     """Run a case of the defaulting webhook."""
-    got = jobset_default.default(_jobset(case["object"]))
+    got = jobset_default.default(object_of(case, "object", JobSet))
     return Verdict(
-        expected=codec.normal_form(case["expect"]["object"]), got=codec.normal_form(codec.to_dict(got))
+        expected=codec.normal_form(need(case, "expect", "object")), got=codec.normal_form(codec.to_dict(got))
     )
 
 
 def run_validate(case: Case) -> Verdict:
     """Run a case of the validating webhook; lists and objects as bad values are cut to ``…``."""
-    new, gates = _jobset(case["object"]), gates_of(case)
-    if case["operation"] == "update":
-        errors = jobset_update.update_errors(new, _jobset(case["old"]), gates)
+    new, gates = object_of(case, "object", JobSet), gates_of(case)
+    if need(case, "operation") == "update":
+        errors = jobset_update.update_errors(new, object_of(case, "old", JobSet), gates)
     else:
-        errors = jobset_validate.create_errors(new, reader_of(case.get("cache") or []), gates)
+        errors = jobset_validate.create_errors(new, reader_of(case), gates)
     expect = case["expect"]
     expected = {"errors": list(expect.get("errors") or []), "warnings": list(expect.get("warnings") or [])}
     return Verdict(expected=expected, got={"errors": [e.short_text for e in errors], "warnings": []})
@@ -35,10 +34,10 @@ def run_validate(case: Case) -> Verdict:
 
 def run_pod_mutate(case: Case) -> Verdict:
     """Run a case of the mutating pod webhook."""
-    reader = reader_of(case.get("cache") or [])
+    reader = reader_of(case)
     got: dict[str, Any]
     try:
-        pod = pod_webhook.mutate(_pod(case["object"]), reader, gates_of(case))
+        pod = pod_webhook.mutate(object_of(case, "object", Pod), reader, gates_of(case))
     except ApiError as err:
         got = {"allowed": False, "message": err.message}
     else:
@@ -50,19 +49,7 @@ def run_pod_mutate(case: Case) -> Verdict:
 
 def run_pod_validate(case: Case) -> Verdict:
     """Run a case of the validating pod webhook."""
-    reader = reader_of(case.get("cache") or [])
-    refusal = pod_webhook.validate(_pod(case["object"]), reader, gates_of(case))
+    reader = reader_of(case)
+    refusal = pod_webhook.validate(object_of(case, "object", Pod), reader, gates_of(case))
     got = {"allowed": True} if refusal is None else {"allowed": False, "message": refusal}
     return Verdict(expected=dict(case["expect"]), got=got)
-
-
-def _jobset(document: Mapping[str, Any]) -> JobSet:
-    obj = object_of(document)
-    assert isinstance(obj, JobSet)
-    return obj
-
-
-def _pod(document: Mapping[str, Any]) -> Pod:
-    obj = object_of(document)
-    assert isinstance(obj, Pod)
-    return obj

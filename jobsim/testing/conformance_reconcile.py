@@ -15,24 +15,29 @@ from jobsim.apiserver.executor import Finish, Shell, drive
 from jobsim.apiserver.table import ObjectTable
 from jobsim.controllers import exclusive_placement, jobset
 from jobsim.errors import CODES, ApiError
-from jobsim.testing.conformance_case import Case, Verdict, gates_of, reader_of, sent_object
-from jobsim.units import SECOND, parse_rfc3339
+from jobsim.testing.conformance_case import Case, Verdict, gates_of, need, now_of, reader_of, sent_object
+from jobsim.units import SECOND
 
 
 def run_jobset(case: Case) -> Verdict:
     """Run a case of the JobSet controller."""
-    reader, gates, now = reader_of(case["cache"]), gates_of(case), parse_rfc3339(case["now"])
-    seen = jobset.observe(reader, case["request"]["namespace"], case["request"]["name"], gates)
+    reader, gates, now = reader_of(case), gates_of(case), now_of(case)
+    seen = jobset.observe(reader, *_request(case), gates)
     plan = Plan() if seen is None else jobset.reconcile(seen, now, gates)
     return _verdict(case, reader, plan)
 
 
 def run_pod(case: Case) -> Verdict:
     """Run a case of the pod reconciler."""
-    reader, gates, now = reader_of(case["cache"]), gates_of(case), parse_rfc3339(case["now"])
-    seen = exclusive_placement.observe(reader, case["request"]["namespace"], case["request"]["name"])
+    reader, gates, now = reader_of(case), gates_of(case), now_of(case)
+    seen = exclusive_placement.observe(reader, *_request(case))
     plan = Plan() if seen is None else exclusive_placement.reconcile(seen, now, gates)
     return _verdict(case, reader, plan)
+
+
+def _request(case: Case) -> tuple[str, str]:
+    """Return the namespace and the name that are reconciled."""
+    return need(case, "request", "namespace"), need(case, "request", "name")
 
 
 def _verdict(case: Case, reader: ObjectTable, plan: Plan) -> Verdict:
@@ -41,6 +46,7 @@ def _verdict(case: Case, reader: ObjectTable, plan: Plan) -> Verdict:
     events: list[EventRecord] = []
     finish = drive(plan, recorder.send, Shell(record=events.append, remember=_ignore, count=_ignore))
     expect = case["expect"]
+    need(case, "expect", "error")
     return Verdict(expected=_expected(expect), got=_got(expect, recorder, events, finish))
 
 
