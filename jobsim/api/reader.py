@@ -28,3 +28,11 @@ class Reader(Protocol):
     def dependents(self, uid: str) -> Sequence[Object]:
         """Return objects of any kind with an owner reference to this UID, by (kind, namespace, name)."""
         ...
+
+    def find(self, kind: str, namespace: str, name: str) -> Object | None:
+        """Return one object by the kind's word (also kinds that are not typed), or None."""
+        ...
+
+    def has_blocking_dependent(self, uid: str) -> bool:
+        """Tell whether an object with blockOwnerDeletion refers to this UID; cheap while one does."""
+        ...

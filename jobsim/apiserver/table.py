@@ -42,6 +42,9 @@ class _Bucket:
     def __len__(self) -> int:
         return len(self._members)
 
+    def members(self) -> Iterator[tuple[str, ...]]:
+        return iter(self._members)
+
     def ordered(self) -> list[tuple[str, ...]]:
         if not self._sorted:
             self._ordered = sorted(self._members)
@@ -138,6 +141,21 @@ class ObjectTable:
         if bucket is None:
             return ()
         return [self._kinds[kind].objects[(namespace, name)] for kind, namespace, name in bucket.ordered()]
+
+    def has_blocking_dependent(self, uid: str) -> bool:
+        """Tell whether an object with blockOwnerDeletion refers to this UID.
+
+        Looks at members in no order and stops at the first: the answer does not depend on it, and
+        an owner whose thousands of pods vanish one by one must not sort them each time.
+        """
+        bucket = self._dependents.get(uid)
+        if bucket is None:
+            return False
+        for kind, namespace, name in bucket.members():
+            for ref in self._kinds[kind].objects[(namespace, name)].metadata.owner_references:
+                if ref.uid == uid and ref.block_owner_deletion:
+                    return True
+        return False
 
     def kinds(self) -> Sequence[str]:
         """Return the words of all kinds that ever had an object, in alphabetical order."""
