@@ -92,7 +92,7 @@ class Sync(Struct):
         """Return the end of the pass."""
         if self.requeue_at is None:
             return Plan()
-        return Plan(requeue_after_ns=max(0, self.requeue_at - self.now))
+        return Plan(requeue_after_ns=max(0, self.requeue_at - self.now), requeue_always=True)
 
 
 def is_suspended(job: Job) -> bool:
