@@ -127,6 +127,8 @@ class Plan(Struct):
         Recorded if the status write succeeded, or if there was none to make.
     requeue_after_ns : int or None
         Ask for another look that much later; ignored next to an error.
+    requeue_always : bool
+        The wish holds next to an error too (the Job controller queues it before it fails).
     error : str or None
         The pass ends with this error after its steps (bad label, panic, ...): no status, no events.
     then : callable or None
@@ -147,6 +149,7 @@ class Plan(Struct):
     status: UpdateStatus | None = None
     events: tuple[EventRecord, ...] = ()
     requeue_after_ns: int | None = None
+    requeue_always: bool = False
     error: str | None = None
     then: Callable[[Outcome], Plan] | None = None
     notices: tuple[EventRecord, ...] = ()

@@ -22,10 +22,7 @@ Record = Callable[[EventRecord], None]
 
 
 class Finish(Struct):
-    """How a pass ended: its error text if any, and when to look again.
-
-    controller-runtime does not look at the wish next to an error; the Job controller has queued it by then.
-    """
+    """How a pass ended: its error text if any, and when to look again (next to an error: rarely)."""
 
     error: str | None = None
     requeue_after_ns: int | None = None
@@ -100,10 +97,11 @@ def execute(plan: Plan, shell: Shell) -> Generator[Step, StepResults, Finish]:
         following = plan.then(Outcome(steps=tuple(done)))
         # The requeue wish of an earlier part holds unless the continuation has one of its own.
         if following.requeue_after_ns is None:
-            following = replace(following, requeue_after_ns=plan.requeue_after_ns)
+            wish, always = plan.requeue_after_ns, plan.requeue_always
+            following = replace(following, requeue_after_ns=wish, requeue_always=always)
         plan = following
     if failed is not None:
-        return Finish(error=failed, requeue_after_ns=plan.requeue_after_ns)
+        return Finish(error=failed, requeue_after_ns=plan.requeue_after_ns if plan.requeue_always else None)
     if plan.status is not None:
         step = single(plan.status)
         errors = step_errors(step, (yield step))

@@ -193,12 +193,12 @@ class Controller:
             assert self._core.note is not None
             self._set_memory(key, self._core.note(event, self._memory.get(key)))
         now = self._engine.now
+        if finish.requeue_after_ns is not None:
+            self._queue.add(key, now + finish.requeue_after_ns, now)
         if finish.error is not None:
             self._queue.add(key, now + self._backoff.next(key), now)
         else:
             self._backoff.forget(key)
-            if finish.requeue_after_ns is not None:
-                self._queue.add(key, now + finish.requeue_after_ns, now)
         self._queue.done(key)
         self._arm()
 
