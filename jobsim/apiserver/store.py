@@ -156,7 +156,8 @@ class Store(ObjectTable):
                 return old
             new = old.with_meta(finalizers=finalizers)
             if grace < held:
-                end = Time(floor_second(now + grace * SECOND))
+                # A shorter grace period still counts from the first request (rest/delete.go).
+                end = Time(meta.deletion_timestamp + (grace - held) * SECOND)
                 new = new.with_meta(deletion_timestamp=end, deletion_grace_period_seconds=grace)
             return self._commit("MODIFIED", new, old, now)
         new = old.with_meta(
