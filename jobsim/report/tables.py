@@ -1,0 +1,101 @@
+"""Results as text for a terminal, in kubectl's columns: what a restart was made of, where time went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobsim.results.layout import table
+from jobsim.results.ledger import ACCOUNTS
+from jobsim.results.restarts import PARTS
+from jobsim.results.table import Table
+from jobsim.units import MICROSECOND, MILLISECOND, SECOND, format_duration
+
+
+def short_duration(ns: int) -> str:
+    """Return a duration in three digits and a unit; from two minutes on as kubectl's ages.
+
+    Examples
+    --------
+    >>> [short_duration(ns) for ns in (0, 1_500_000, 1_020_000_000, 45_600_000_000, 630_000_000_000)]
+    ['0s', '1.5ms', '1.02s', '45.6s', '10m']
+    """
+    if ns >= 120 * SECOND:
+        return format_duration(ns)
+    for unit, name in ((SECOND, "s"), (MILLISECOND, "ms"), (MICROSECOND, "us")):
+        if ns >= unit:
+            decimals = 2 if ns < 10 * unit else 1 if ns < 100 * unit else 0
+            number = f"{ns / unit:.{decimals}f}"
+            return f"{number.rstrip('0').rstrip('.') if decimals else number}{name}"
+    return f"{ns}ns" if ns else "0s"
+
+
+def restarts(records: Table) -> str:
+    """Return the breakdown of starts and restarts: one line each, one column for each part.
+
+    Parameters
+    ----------
+    records : Table
+        As from ``results.restarts.restarts_table``.
+    """
+    header = ["JOBSET", "KIND", "AT", "CAUSE", *(part.upper() for part in PARTS), "TOTAL", "OUTCOME"]
+    rows = [
+        [
+            record["name"],
+            f"{record['kind']} {record['number']}" if record["number"] else record["kind"],
+            short_duration(int(record["begin_ns"])),
+            _cause(record["pod"] or record["job"], record["reason"], int(record["exit_code"])),
+            *(_part(int(record[f"{part}_ns"])) for part in PARTS),
+            short_duration(int(record["total_ns"])),
+            record["outcome"],
+        ]
+        for record in records
+    ]
+    return table(header, rows)
+
+
+def goodput(ledgers: Table) -> str:
+    """Return where each JobSet's time went: accounts as shares of elapsed, in percent.
+
+    Parameters
+    ----------
+    ledgers : Table
+        As from ``results.goodput.goodput_table``.
+    """
+    header = ["JOBSET", "ELAPSED", *(account.upper() for account in ACCOUNTS), "ETTR"]
+    rows = []
+    for ledger in ledgers:
+        elapsed = int(ledger["elapsed_ns"])
+        shares = [_share(int(ledger[f"{account}_ns"]), elapsed) for account in ACCOUNTS]
+        rows.append([ledger["name"], short_duration(elapsed), *shares, f"{float(ledger['ettr']):.4f}"])
+    return table(header, rows)
+
+
+def any_table(records: Table, columns: Sequence[str] = ()) -> str:
+    """Return any table of results with its own column names; times in ns are shown as durations.
+
+    Parameters
+    ----------
+    records : Table
+    columns : sequence of str
+        Which columns, in which order; all of them if empty.
+    """
+    chosen = tuple(columns) or records.columns
+    header = [name.removesuffix("_ns").upper().replace("_", " ") for name in chosen]
+    rows = [
+        [short_duration(int(record[name])) if name.endswith("_ns") else record[name] for name in chosen]
+        for record in records
+    ]
+    return table(header, rows)
+
+
+def _part(ns: int) -> str:
+    return short_duration(ns) if ns else "-"
+
+
+def _cause(who: str, reason: str, exit_code: int) -> str:
+    words = [who, f"exit {exit_code}" if exit_code else reason]
+    return " ".join(word for word in words if word) or "-"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}%" if part and whole else "-"
