@@ -16,6 +16,19 @@ Scalar = bool | int | float | str | None
 BadValue = Scalar | Struct | Sequence[Struct] | Json
 
 
+_REASONS = {
+    "Required value": "FieldValueRequired",
+    "Duplicate value": "FieldValueDuplicate",
+    "Invalid value": "FieldValueInvalid",
+    "Unsupported value": "FieldValueNotSupported",
+    "Not found": "FieldValueNotFound",
+    "Forbidden": "FieldValueForbidden",
+    "Too long": "FieldValueTooLong",
+    "Too many": "FieldValueTooMany",
+    "Internal error": "InternalError",
+}
+
+
 class FieldError(Struct):
     """One error: where, of which kind, the bad value (if its kind shows one), why.
 
@@ -37,6 +50,17 @@ class FieldError(Struct):
     detail: str = ""
     value: str | None = None
     composite: bool = False
+    mismatch: bool = False
+
+    @property
+    def body(self) -> str:
+        """The text without the path."""
+        return self.text[len(self.path) + 2 :]
+
+    @property
+    def reason(self) -> str:
+        """The machine-readable kind (metav1.CauseType)."""
+        return "FieldValueTypeInvalid" if self.mismatch else _REASONS[self.kind]
 
     @property
     def text(self) -> str:
@@ -63,6 +87,27 @@ def invalid(path: str, value: BadValue, detail: str) -> FieldError:
     )
 
 
+def invalid_omitted(path: str, detail: str) -> FieldError:
+    """Return the error of a value that is not allowed and not shown."""
+    return FieldError(path=path, kind="Invalid value", detail=detail)
+
+
+def type_invalid(path: str, value: BadValue, detail: str) -> FieldError:
+    """Return the error of a value of another type than the field's."""
+    return FieldError(path=path, kind="Invalid value", detail=detail, value=_shown(value), mismatch=True)
+
+
+def not_found(path: str, value: BadValue) -> FieldError:
+    """Return the error of a name that is not among those it refers to."""
+    return FieldError(path=path, kind="Not found", value=_shown(value))
+
+
+def too_many(path: str, count: int, limit: int) -> FieldError:
+    """Return the error of a list of more items than its limit."""
+    detail = f"must have at most {limit} item{'' if limit == 1 else 's'}"
+    return FieldError(path=path, kind="Too many", detail=detail, value=str(count))
+
+
 def required(path: str, detail: str = "") -> FieldError:
     """Return the error of a field that must be set."""
     return FieldError(path=path, kind="Required value", detail=detail)
@@ -80,8 +125,8 @@ def duplicate(path: str, value: BadValue) -> FieldError:
 
 
 def not_supported(path: str, value: BadValue, allowed: Sequence[str]) -> FieldError:
-    """Return the error of a value outside a closed set (in alphabetical order)."""
-    words = ", ".join(quote(word) for word in sorted(allowed))
+    """Return the error of a value outside a closed set (named in the order given)."""
+    words = ", ".join(quote(word) for word in allowed)
     detail = f"supported values: {words}" if allowed else ""
     return FieldError(path=path, kind="Unsupported value", detail=detail, value=_shown(value))
 

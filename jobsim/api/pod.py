@@ -221,7 +221,7 @@ class PodSpec(Struct):
     init_containers: tuple[Container, ...] = ()
     containers: tuple[Container, ...] = ()
     ephemeral_containers: tuple[Json, ...] = ()
-    restart_policy: Literal["", "Always", "OnFailure", "Never"] = ""
+    restart_policy: str = ""
     termination_grace_period_seconds: int | None = None
     active_deadline_seconds: int | None = None
     dns_policy: str = ""

@@ -2,7 +2,7 @@
 
 Label selectors come as API objects (``LabelSelector``, node selector terms) and as kubectl's text
 (``-l a=b,c in (d,e),!f``).  An API object is matched as it is, without being compiled first; a text is
-parsed once into a ``Selector`` and matched many times.  Field selectors: ``api.fields``.
+parsed once into a ``Selector`` and matched many times.  Field selectors: ``api.field_selectors``.
 
 Source: apimachinery pkg/labels/selector.go, pkg/apis/meta/v1 LabelSelectorAsSelector;
 component-helpers scheduling/corev1/nodeaffinity.

@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jobsim.errors import InputError
-from jobsim.testing import conformance_admission, conformance_job, conformance_reconcile
+from jobsim.testing import (
+    conformance_admission,
+    conformance_job,
+    conformance_reconcile,
+    conformance_scheduler,
+)
 from jobsim.testing.conformance_case import Case, Verdict, need
 
 Runner = Callable[[Case], Verdict]
@@ -31,6 +36,7 @@ FORMS: dict[str, Runner] = {
     "pod-mutate": conformance_admission.run_pod_mutate,
     "pod-validate": conformance_admission.run_pod_validate,
     "job-episode": conformance_job.run_episode,
+    "scheduler-cycle": conformance_scheduler.run_cycle,
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobsim.api.core import Node, NodeSpec
-from jobsim.api.fields import check_fields, field_of, parse_fields
+from jobsim.api.field_selectors import check_fields, field_of, parse_fields
 from jobsim.api.meta import LabelSelector, LabelSelectorRequirement, ObjectMeta
 from jobsim.api.pod import Pod, PodSpec, PodStatus
 from jobsim.api.selectors import (

@@ -1,0 +1,139 @@
+"""What a pod asks of a node: resources and host ports.
+
+Sums are exact (nano-units) and rounded up once, as upstream: cpu to thousandths, all else to units.
+
+Source: component-helpers resource/helpers.go PodRequests; kubernetes pkg/scheduler/util/pod_resources.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from jobsim.api._struct import Quantity, Struct
+from jobsim.api.pod import Container, Pod, PodSpec, Resources
+from jobsim.api.quantity import MILLI, NANO
+
+CPU = "cpu"
+MEMORY = "memory"
+EPHEMERAL = "ephemeral-storage"
+PODS = "pods"
+
+#: For scoring alone, a container that asks for no cpu or memory counts as if it asked for this.
+DEFAULT_SCORED: Mapping[str, int] = {CPU: 100 * MILLI, MEMORY: 200 * 2**20 * NANO}
+
+Parse = Callable[[Quantity], int]
+Port = tuple[str, str, int]
+
+
+class Request(Struct):
+    """A pod's demand.
+
+    ``amounts`` has the positive amounts by resource in the order in which a node is checked: cpu
+    (thousandths), memory, ephemeral storage (bytes), then the others by name.  ``scored_cpu`` and
+    ``scored_memory`` have the defaults of containers that ask for none added.  ``ports`` are (host IP,
+    protocol, host port).
+    """
+
+    amounts: tuple[tuple[str, int], ...] = ()
+    cpu: int = 0
+    memory: int = 0
+    scored_cpu: int = 0
+    scored_memory: int = 0
+    ports: tuple[Port, ...] = ()
+
+
+def round_up(resource: str, nano: int) -> int:
+    """Return nano-units as the scheduler counts a resource."""
+    unit = MILLI if resource == CPU else NANO
+    return -(-nano // unit)
+
+
+def request_of(pod: Pod, parse: Parse) -> Request:
+    """Return what a pod asks for.
+
+    Parameters
+    ----------
+    parse : callable
+        ``api.quantity.parse``, or a memo of it.
+    """
+    spec = pod.spec
+    plain = _sum(spec, parse, {})
+    scored = _sum(spec, parse, DEFAULT_SCORED)
+    amounts = {name: round_up(name, nano) for name, nano in plain.items() if nano > 0}
+    return Request(
+        amounts=tuple(sorted(amounts.items(), key=_check_order)),
+        cpu=amounts.get(CPU, 0),
+        memory=amounts.get(MEMORY, 0),
+        scored_cpu=round_up(CPU, scored.get(CPU, 0)),
+        scored_memory=round_up(MEMORY, scored.get(MEMORY, 0)),
+        ports=_ports(spec),
+    )
+
+
+_CHECKED_FIRST: Mapping[str, int] = {CPU: 0, MEMORY: 1, EPHEMERAL: 2}
+
+
+def _check_order(item: tuple[str, int]) -> tuple[int, str]:
+    return _CHECKED_FIRST.get(item[0], 3), item[0]
+
+
+def _sum(spec: PodSpec, parse: Parse, defaults: Mapping[str, int]) -> dict[str, int]:
+    """Return nano-units by resource: containers and sidecars together, or the neediest init step."""
+    total: dict[str, int] = {}
+    for container in spec.containers:
+        _add(total, _of(container, parse, defaults))
+    if spec.init_containers:
+        sidecars: dict[str, int] = {}
+        neediest: dict[str, int] = {}
+        for container in spec.init_containers:
+            step = _of(container, parse, defaults)
+            if container.restart_policy == "Always":
+                _add(total, step)
+                _add(sidecars, step)
+                step = sidecars
+            else:
+                _add(step, sidecars)
+            _raise_to(neediest, step)
+        _raise_to(total, neediest)
+    if spec.resources is not None:
+        total.update(_pod_level(spec.resources.requests, parse))
+    if spec.overhead:
+        _add(total, {name: parse(quantity) for name, quantity in spec.overhead.items()})
+    return total
+
+
+def _of(container: Container, parse: Parse, defaults: Mapping[str, int]) -> dict[str, int]:
+    asked = {name: parse(quantity) for name, quantity in container.resources.requests.items()}
+    return {**defaults, **asked} if defaults else asked
+
+
+def _pod_level(requests: Resources, parse: Parse) -> dict[str, int]:
+    """Return the resources that a pod may ask for as a whole; they replace its containers' sums."""
+    return {
+        name: parse(quantity)
+        for name, quantity in requests.items()
+        if name in (CPU, MEMORY) or name.startswith("hugepages-")
+    }
+
+
+def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, nano in more.items():
+        total[name] = total.get(name, 0) + nano
+
+
+def _raise_to(total: dict[str, int], other: Mapping[str, int]) -> None:
+    for name, nano in other.items():
+        total[name] = max(total.get(name, 0), nano)
+
+
+def _ports(spec: PodSpec) -> tuple[Port, ...]:
+    containers: Iterable[Container] = spec.containers
+    if spec.init_containers:
+        sidecars = tuple(c for c in spec.init_containers if c.restart_policy == "Always")
+        containers = spec.containers + sidecars
+    return tuple(
+        (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
+        for container in containers
+        for port in container.ports
+        if port.host_port > 0
+    )
