@@ -1,0 +1,185 @@
+"""The ledger: each nanosecond of a JobSet, from creation to its end, in exactly one account.
+
+Accounts, first rule that holds (definitions of the design, section 5.4):
+
+With a training workload, which reports its state (``progress``) and what failures undid (``undone``):
+
+- ``stepping``: *useful*, of which the reported share is *degraded* (step time beyond nominal).
+- ``checkpointing``: *checkpoint* (a write that blocks the steps).
+- ``done``, and ``stalled`` while the gang is whole: *stalled*: it is there and has nothing to step, or
+  cannot.
+- ``waiting``, ``initialising``, ``loading``: as a gang that is not whole, below.
+- ``undone`` moves step time that is lost from *useful* (then *degraded*) to *rework*.
+
+Without one a step is "all current pods run": while the gang is whole (``results.gang``) time is *useful*,
+or *stalled* while one of its running pods has been ready and is not any more.  A restart of the JobSet
+undoes all step time since the restart before it: *rework*.
+
+While the gang does not step:
+
+- *queued*: the JobSet is suspended (whatever the gang does), or a pod of it is unbound and known to be
+  unschedulable (PodScheduled=False: no capacity, or gated).
+- *starting*: before the first step, and from the completion of a ReplicatedJob that others depend on until
+  those run.
+- *restarting*: otherwise, from the instant the gang lost a pod to the next step.
+
+A JobSet's time ends with its terminalState, its deletion, or the run.  A step of no length is no step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from jobsim.results.lives import NEVER
+
+if TYPE_CHECKING:
+    from jobsim.results.gang import Gang
+
+ACCOUNTS = (
+    "useful",
+    "queued",
+    "starting",
+    "restarting",
+    "rework",
+    "checkpoint",
+    "stalled",
+    "degraded",
+)
+#: States that a workload may report.
+STATES = ("waiting", "initialising", "loading", "stepping", "checkpointing", "stalled", "done")
+_STEPS = ("useful", "checkpoint")
+_PARTS = 10**9
+
+
+class Ledger:
+    """The accounts of one JobSet, ns.
+
+    Parameters
+    ----------
+    created : int
+        When its time begins.
+    on_step : callable
+        Told the instant of the first step after a time without.
+    """
+
+    def __init__(self, created: int, on_step: Callable[[int], None]) -> None:
+        self.accounts = dict.fromkeys(ACCOUNTS, 0)
+        self.created = created
+        self.ended = NEVER
+        self._account = "starting"
+        self._since = created
+        self._on_step = on_step
+        self._stepped = False
+        self._stepping = False
+        self._work = ""
+        self._degraded_parts = self._carry = 0
+        self._undoable = 0
+        #: Stretches of one account each, for pictures: (from, account); each lasts to the next.
+        self.stretches: list[tuple[int, str]] = []
+
+    # -- what happens --------------------------------------------------------------------------
+
+    def settle(self, time: int) -> None:
+        """Book the time since the last change."""
+        if self.ended >= 0:
+            return
+        span, account = time - self._since, self._account
+        if span <= 0:
+            return
+        if not self.stretches or self.stretches[-1][1] != account:
+            self.stretches.append((self._since, account))
+        if account in _STEPS:
+            if not self._stepping:
+                self._on_step(self._since)
+            self._stepping = self._stepped = True
+        else:
+            self._stepping = False
+        if account == "useful":
+            # What is less than a nanosecond is carried on, so that looking at a ledger never changes it.
+            degraded, self._carry = divmod(span * self._degraded_parts + self._carry, _PARTS)
+            self.accounts["degraded"] += degraded
+            span -= degraded
+            self._undoable += span
+        self.accounts[account] += span
+        self._since = time
+
+    def update(self, gang: Gang, time: int) -> None:
+        """Look at the gang again: something about it changed."""
+        if self.ended >= 0:
+            return
+        self.settle(time)
+        self._account = self._judge(gang)
+
+    def progress(self, gang: Gang, time: int, state: str, degraded: float) -> None:
+        """Take in what the training workload reports of itself.
+
+        Parameters
+        ----------
+        state : str
+            One of ``STATES``.
+        degraded : float
+            While stepping: share of the time that is beyond nominal step time.
+        """
+        assert state in STATES, state
+        if self.ended >= 0:
+            return
+        self.settle(time)
+        self._work = state
+        self._degraded_parts = round(degraded * _PARTS)
+        self._account = self._judge(gang)
+
+    def undone(self, time: int, ns: int) -> None:
+        """Move step time that a failure undid to rework."""
+        if self.ended < 0:
+            self.settle(time)
+            for account in ("useful", "degraded"):
+                moved = min(ns, self.accounts[account])
+                self.accounts[account] -= moved
+                self.accounts["rework"] += moved
+                ns -= moved
+
+    def restarted(self, time: int) -> None:
+        """Begin a new attempt: without a workload all step time of the last one is undone."""
+        if self.ended < 0:
+            self.settle(time)
+            if not self._work:
+                self.accounts["useful"] -= self._undoable
+                self.accounts["rework"] += self._undoable
+            self._undoable = 0
+
+    def close(self, time: int) -> None:
+        """End the JobSet's time."""
+        if self.ended < 0:
+            self.settle(time)
+            self.ended = time
+
+    # -- what it comes to ----------------------------------------------------------------------
+
+    def total(self, now: int) -> dict[str, int]:
+        """Return all accounts as of a time not before the last change; they sum to the elapsed time."""
+        self.settle(now)
+        return dict(self.accounts)
+
+    def elapsed(self, now: int) -> int:
+        """Return the JobSet's time so far."""
+        return (now if self.ended < 0 else self.ended) - self.created
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _judge(self, gang: Gang) -> str:
+        """Return the account that time goes to from now on."""
+        if gang.suspended:
+            return "queued"
+        work = self._work
+        if work == "stepping":
+            return "useful"
+        if work == "checkpointing":
+            return "checkpoint"
+        if gang.whole and not work:
+            return "stalled" if gang.unready else "useful"
+        if work == "done" or (work == "stalled" and gang.whole):
+            return "stalled"
+        if gang.waiting:
+            return "queued"
+        return "starting" if gang.growing or not self._stepped else "restarting"

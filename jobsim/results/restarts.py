@@ -1,0 +1,224 @@
+"""Restarts, taken apart: how long each part of the walk (design, section 7) took.
+
+One record per start, per resume from suspension, per restart of the JobSet, and per restart of one Job
+(gate RestartJob).  A record runs from its trigger to the next step of the gang, and its eight parts sum to
+that exactly:
+
+========  ===============================================================  ==============
+part      ends with                                                        rows of the walk
+========  ===============================================================  ==============
+(begin)   the pod is lost: it failed, or was told to stop, in the Job      0, 1
+          that the restart is blamed on, since that Job was last whole
+detect    that Job's condition FailureTarget=True                          2
+drain     that Job's condition Failed=True (all its pods are terminal)     3, 4
+decide    the JobSet's status counts the restart                           5
+teardown  the last Job to be replaced is gone                              6, 7
+create    the last pod of a current Job is created                         8, 9
+place     the last pod of a current Job is bound                           10
+start     the last pod of a current Job turns Ready (for the first time)   11, 12
+restore   the gang steps (``results.ledger``)                              13
+========  ===============================================================  ==============
+
+A boundary that was not seen, or that came before the one ahead of it, takes that one's instant; none lies
+beyond the end, so a gang that steps before its last pod is Ready has a start that ends with the step.  A Job
+that fails without losing a pod (its deadline) begins at FailureTarget.  First starts and resumes begin with
+creation or resumption and have no first four parts.
+
+A record that does not reach a step ends otherwise: ``superseded`` by the next restart (where that begins),
+``suspended``, ``ended`` (the JobSet is finished or deleted), ``open`` (so far, when the run ended).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from jobsim.results.lives import NEVER, PodLife
+from jobsim.results.table import Table, table
+
+if TYPE_CHECKING:
+    from jobsim.results.gang import Gang, JobTrack
+
+PARTS = ("detect", "drain", "decide", "teardown", "create", "place", "start", "restore")
+#: Positions of the boundaries: part i runs from boundary i to i + 1.
+_BEGIN, _DETECTED, _DRAINED, _DECIDED, _TORN_DOWN, _CREATED, _PLACED, _STARTED, _STEPPED = range(9)
+
+
+class Restart:
+    """One start or restart: its boundaries, and what it is blamed on.
+
+    Attributes
+    ----------
+    kind : {"start", "resume", "jobset", "job"}
+    number : int
+        The JobSet's restarts after it (for ``job``: restarts of its Jobs).
+    outcome : {"stepped", "superseded", "suspended", "ended", "open"}
+    job, pod, node, reason, message : str
+        The failed Job, the pod that it lost first and that pod's node, the Job's failure.
+    rule, action_message : str
+        Reason and message of the JobSet's condition RestartingJobSet.
+    exit_code : int
+        Of the pod; 0 when it was not a container that failed.
+    """
+
+    def __init__(self, kind: str, number: int, begin: int) -> None:
+        self.kind, self.number = kind, number
+        self.outcome = "open"
+        self.job = self.pod = self.node = self.reason = self.message = ""
+        self.rule = self.action_message = ""
+        self.exit_code = 0
+        self.pods_created = 0
+        self._seen = [NEVER] * 9
+        self._seen[_BEGIN] = begin
+        self._replaced: set[str] = set()
+
+    @property
+    def begin(self) -> int:
+        return self._seen[_BEGIN]
+
+    @property
+    def end(self) -> int:
+        """When it ended; ``NEVER`` while it is open."""
+        return self._seen[_STEPPED]
+
+    def see(self, boundary: int, time: int) -> None:
+        """Note the latest instant of a boundary; an ended record keeps what it has."""
+        if self.end < 0:
+            self._seen[boundary] = time
+
+    def boundaries(self, now: int) -> list[int]:
+        """Return the nine instants in order, an open record's end being ``now``."""
+        end = now if self.end < 0 else self.end
+        instants = [self.begin]
+        for seen in self._seen[1:-1]:
+            instants.append(min(max(seen, instants[-1]), end))
+        return [*instants, max(end, instants[-1])]
+
+    def parts(self, now: int) -> dict[str, int]:
+        """Return the durations by name, ns."""
+        instants = self.boundaries(now)
+        return {name: instants[i + 1] - instants[i] for i, name in enumerate(PARTS)}
+
+    def blame(self, cause: JobTrack, gang: Gang) -> None:
+        """Take over when and why a Job failed."""
+        self.job = cause.name
+        if cause.failure is not None:
+            self.reason, self.message = cause.failure.reason, cause.failure.message
+        lost = cause.lost_pod
+        if lost is not None:
+            self.pod, self.node, self.exit_code = lost.name, lost.node, lost.exit_code
+        self._seen[_DETECTED], self._seen[_DRAINED] = cause.failure_target_at, cause.failed_at
+        for condition in gang.last.status.conditions:
+            if condition.type == "RestartingJobSet" and condition.status == "True":
+                self.rule, self.action_message = condition.reason, condition.message
+
+
+class RestartClock:
+    """Keeps the records of one JobSet; the open one is the last."""
+
+    def __init__(self) -> None:
+        self.records: list[Restart] = []
+        self._current: Restart | None = None
+
+    @property
+    def open(self) -> Restart | None:
+        """The record that waits for a step, if one does."""
+        return self._current
+
+    def _begin(self, record: Restart) -> None:
+        self.records.append(record)
+        self._current = record
+
+    def opened(self, kind: str, time: int) -> None:
+        """Begin a start or resume."""
+        self._begin(Restart(kind, 0, time))
+
+    def restarted(self, kind: str, gang: Gang, cause: JobTrack | None, time: int) -> None:
+        """Begin a restart where the Job that it is blamed on got into trouble."""
+        begin = time
+        if cause is not None:
+            troubled = (cause.lost_at, cause.failure_target_at, cause.failed_at)
+            begin = min((t for t in troubled if t >= 0), default=time)
+        before = self._current
+        if before is not None:
+            begin = max(begin, before.begin)
+            self.closed("superseded", begin)
+        if kind == "jobset":
+            number = gang.restarts
+            replaced = {job.uid for job in gang.jobs.values() if not gang.is_current(job)}
+        else:
+            number = sum(sum(status.job_restarts) for status in gang.last.status.replicated_jobs_status)
+            replaced = {job.uid for job in gang.jobs.values() if job.failed}
+        record = Restart(kind, number, begin)
+        record._replaced = replaced
+        if cause is not None:
+            record.blame(cause, gang)
+        record.see(_DECIDED, time)
+        self._begin(record)
+
+    def pod(self, life: PodLife, time: int) -> None:
+        """Take in a change of a pod of a current Job."""
+        record = self._current
+        if record is None or time < record.begin:
+            return
+        if life.created == time:
+            record.see(_CREATED, time)
+            record.pods_created += 1
+        if life.bound == time:
+            record.see(_PLACED, time)
+        if life.ready == time:
+            record.see(_STARTED, time)
+
+    def job_gone(self, job: JobTrack, time: int) -> None:
+        """Take in that a Job is gone."""
+        record = self._current
+        if record is not None and job.uid in record._replaced:
+            record.see(_TORN_DOWN, time)
+
+    def step(self, time: int) -> None:
+        """The gang has stepped since ``time``."""
+        self.closed("stepped", time)
+
+    def closed(self, outcome: str, time: int) -> None:
+        """End the open record, if there is one."""
+        record = self._current
+        if record is not None:
+            record._seen[_STEPPED] = max(time, record.begin)
+            record.outcome = outcome
+            self._current = None
+
+
+def restarts_table(jobsets: Iterable[tuple[str, str, RestartClock]], now: int) -> Table:
+    """Return all records of all JobSets as a table, one row each.
+
+    Parameters
+    ----------
+    jobsets : iterable of (namespace, name, RestartClock)
+    now : int
+        End of the run, ns.
+
+    Returns
+    -------
+    Table
+        namespace, name, kind, number, outcome, job, pod, node, exit_code, reason, rule: as in ``Restart``;
+        begin_ns, total_ns and one column ``<part>_ns`` per part: int64, ns.
+    """
+    texts = ("kind", "outcome", "job", "pod", "node", "reason", "rule")
+    rows = []
+    for namespace, name, clock in jobsets:
+        for record in clock.records:
+            instants = record.boundaries(now)
+            rows.append(
+                (
+                    namespace,
+                    name,
+                    *(getattr(record, text) for text in texts),
+                    record.number,
+                    record.exit_code,
+                    record.begin,
+                    instants[-1] - record.begin,
+                    *record.parts(now).values(),
+                )
+            )
+    numbers = ("number", "exit_code", "begin_ns", "total_ns", *(f"{part}_ns" for part in PARTS))
+    return table(("namespace", "name", *texts), numbers, rows)
