@@ -170,7 +170,9 @@ class Server:
 
     def _update_status(self, new: Object, now: int) -> Object:
         old = self.store.find(new.kind, new.namespace, new.name)
-        if old is not None:
+        version = new.metadata.resource_version
+        # A stale write is refused as such, whatever else is wrong with it.
+        if old is not None and version in ("", old.metadata.resource_version):
             self.admission.admit_status(new, old)
         return self.store.update_status(new, now)
 
