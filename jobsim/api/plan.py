@@ -142,7 +142,8 @@ class Plan(Struct):
         What the controller wants to remember for this key (expectations, back-off record).  The
         runtime keeps it from the moment this part of the plan is reached; None changes nothing.
     metrics : tuple of str
-        Names of counters that go up by one before any write is made.
+        Names of counters that go up by one when this part's steps have succeeded, whatever becomes
+        of the status (C-MET-02).
     """
 
     steps: tuple[Step, ...] = ()

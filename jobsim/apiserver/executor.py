@@ -76,8 +76,6 @@ def execute(plan: Plan, shell: Shell) -> Generator[Step, StepResults, Finish]:
     while True:
         if plan.memory is not None:
             shell.remember(plan.memory)
-        for metric in plan.metrics:
-            shell.count(metric)
         for event in plan.notices:
             shell.record(event)
         done: list[StepResults] = []
@@ -91,6 +89,9 @@ def execute(plan: Plan, shell: Shell) -> Generator[Step, StepResults, Finish]:
                         shell.record(event)
                 failed = failed or "\n".join(errors)
                 break
+        else:
+            for metric in plan.metrics:
+                shell.count(metric)
         failed = failed or plan.error
         if plan.then is None:
             break

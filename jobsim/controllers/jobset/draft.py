@@ -15,7 +15,6 @@ from jobsim.api.jobset import JobSet, ReplicatedJobStatus
 from jobsim.api.meta import Condition
 from jobsim.api.plan import EventRecord, Plan, Step, reference
 from jobsim.api.writes import UpdateStatus
-from jobsim.controllers.jobset.after import AfterSuccess
 from jobsim.controllers.jobset.gates import Gates
 
 #: What controller-runtime makes of a recovered nil dereference.
@@ -68,19 +67,13 @@ class Draft:
 
     def plan(self) -> Plan:
         """Return the plan of the whole pass."""
-        end = Plan(
+        return Plan(
+            steps=tuple(self.steps),
             status=self._status_write() if self.dirty else None,
             events=tuple(self.events) if self.dirty else (),
             requeue_after_ns=self.requeue_after_ns,
             metrics=tuple(self.metrics),
         )
-        if not self.steps:
-            return end
-        if end.metrics or end.requeue_after_ns is not None:
-            # A counter goes up only when the pass gets that far (C-MET-02), and a wish for another
-            # look counts for nothing next to an error (C-REC-17).
-            return Plan(steps=tuple(self.steps), then=AfterSuccess(plan=end))
-        return replace(end, steps=tuple(self.steps))
 
     def _status_write(self) -> UpdateStatus:
         """Return the one status write of the pass (C-REC-16)."""
