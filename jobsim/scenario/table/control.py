@@ -1,0 +1,108 @@
+"""``control``: the control plane's own time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobsim.scenario.check import BAD, At, Bad, Key, Leaf, MapOf, Record, Schema, shown
+from jobsim.scenario.leaves import DURATION, LAW, LAW_FORMS, choice, kind_name, number, whole
+from jobsim.scenario.model import ControlSpec, LagSpec, Limits
+from jobsim.workload.laws import Law
+
+#: The parts of the control plane that have a client or a cache of their own.
+COMPONENTS = (
+    "jobset",
+    "job",
+    "scheduler",
+    "kubelet",
+    "garbage-collector",
+    "node-controller",
+    "pod-gc",
+    "ttl-after-finished",
+)
+COMPONENT = choice(*COMPONENTS)
+
+
+def _api(latency: Law | None = None, **limits: Limits) -> tuple[Law | None, Any]:
+    return latency, tuple((name.replace("_", "-"), value) for name, value in limits.items())
+
+
+_LIMITS = Record(Limits, {"qps": Key(number(0, 1e9), "0 = unlimited"), "burst": Key(whole(0))})
+_API = Record(
+    _api,
+    {"latency": Key(LAW, "of a call [0s]")}
+    | {name: Key(_LIMITS, field=name.replace("-", "_")) for name in COMPONENTS},
+)
+
+
+def _plugin(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise ValueError(f"{shown(raw)} is no controller")
+    package, colon, attribute = raw.partition(":")
+    words = [*package.split("."), *(attribute.split(".") if colon else ["x"])]
+    if raw != "builtin" and not (colon and all(word.isidentifier() for word in words)):
+        raise ValueError(f"{shown(raw)} is no controller")
+    return raw
+
+
+class _WatchLag:
+    """A law for everybody, or laws by component, or by component and kind."""
+
+    allowed = f"{LAW.allowed}; or by component, or by component and kind"
+    _by_kind = MapOf(kind_name(), LAW, least=1)
+
+    def read(self, raw: Any, at: At) -> tuple[LagSpec, ...] | Bad:
+        """Return one entry for each component and kind that is named."""
+        if not isinstance(raw, dict) or not any(key in COMPONENTS for key in raw):
+            law = LAW.read(raw, at)
+            return law if isinstance(law, Bad) else (LagSpec(law=law),)
+        before, lags = len(at.findings), []
+        for component, value in raw.items():
+            here = at.child(component)
+            COMPONENT.read(component, here)
+            if isinstance(value, dict) and not any(key in LAW_FORMS.forms for key in value):
+                laws = self._by_kind.read(value, here)
+            else:
+                laws = {"": LAW.read(value, here)}
+            if isinstance(laws, dict):
+                lags += [LagSpec(law=law, component=component, kind=kind) for kind, law in laws.items()]
+        return tuple(lags) if len(at.findings) == before else BAD
+
+    def schema(self) -> Schema:
+        """Return the three forms."""
+        by_kind = {"anyOf": [LAW.schema(), self._by_kind.schema()]}
+        by_component = {
+            "type": "object",
+            "properties": dict.fromkeys(COMPONENTS, by_kind),
+            "additionalProperties": False,
+        }
+        return {"anyOf": [LAW.schema(), by_component]}
+
+
+def _control(api: tuple[Law | None, Any] = (None, ()), scheduler: float = 0.0, **fields: Any) -> ControlSpec:
+    latency, limits = api
+    if latency is not None:
+        fields["latency"] = latency
+    return ControlSpec(limits=limits, pods_per_second=scheduler, **fields)
+
+
+CONTROL = Record(
+    _control,
+    {
+        "watchLag": Key(_WatchLag(), "how late caches see changes [0s]"),
+        "api": Key(_API, "latency, and client limits by component"),
+        "scheduler": Key(
+            Record(
+                lambda pods_per_second=0.0: pods_per_second,
+                {"podsPerSecond": Key(number(0), "0 = takes no time")},
+            )
+        ),
+        "nodeMonitorGracePeriod": Key(DURATION, "[50s]"),
+        "controllers": Key(
+            MapOf(
+                COMPONENT,
+                Leaf("builtin, or package.module:attribute of your own", _plugin, {"type": "string"}),
+            )
+        ),
+    },
+)

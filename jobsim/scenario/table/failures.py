@@ -1,0 +1,204 @@
+"""``failures``: what breaks, when, and how it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobsim.scenario.check import Either, Forms, Key, Leaf, Record, Schema
+from jobsim.scenario.leaves import (
+    DURATION,
+    LAW,
+    LAW_FORMS,
+    NAME,
+    POSITIVE,
+    SHARE,
+    choice,
+    fixed,
+    number,
+    text,
+    whole,
+)
+from jobsim.scenario.model import (
+    FailureProcess,
+    FailureTrace,
+    Maintenance,
+    MaintenancePlan,
+    NodeFailure,
+    PodFailure,
+    Spot,
+    SpotPlan,
+    StragglerPlan,
+    Stragglers,
+)
+from jobsim.scenario.table.pods import EXIT_CODE
+from jobsim.workload.laws import Exponential
+
+_FACTOR = number(0, 1000, above=True)
+_COMMON = {
+    "detect": Key(LAW, "from the fault to its visible effect [0s]"),
+    "inPlace": Key(SHARE, "share that a container restart cures [0]"),
+}
+_POOL = Key(NAME, "only in this pool of the fleet")
+
+
+def _never(raw: Any) -> Any:
+    return None if raw == "never" else fixed(raw)
+
+
+_SCHEMA: Schema = {"anyOf": [{"const": "never"}, DURATION.schema()]}
+#: A law, or never (None).
+_REPAIR = Either(
+    allowed=f"{LAW.allowed}, or never", scalar=Leaf("a law, or never", _never, _SCHEMA), map=LAW_FORMS
+)
+
+
+class _Effect:
+    """A word, or ``{degrade: {factor: 0.7}}``; becomes (effect, factor)."""
+
+    def __init__(self, *words: str) -> None:
+        self._word = choice(*words)
+        self._degrade = Record(lambda factor: factor, {"factor": Key(_FACTOR, required=True)})
+        self._map = Record(
+            lambda degrade: ("degrade", degrade), {"degrade": Key(self._degrade, required=True)}
+        )
+        self.allowed = self._word.allowed + ", or {degrade: {factor: 0.7}}"
+
+    def read(self, raw: Any, at: Any) -> Any:
+        """Return the effect and the factor, where it is given here."""
+        if isinstance(raw, dict):
+            return self._map.read(raw, at)
+        word = self._word.read(raw, at)
+        return (word, None) if isinstance(word, str) else word
+
+    def schema(self) -> Schema:
+        """Return both forms."""
+        return {"anyOf": [self._word.schema(), self._map.schema()]}
+
+
+_DEGRADE = {
+    "degrade": Key(Record(lambda factor: factor, {"factor": Key(_FACTOR, required=True)}), field="factor"),
+    "factor": Key(_FACTOR, "speed that is left, of effect degrade"),
+}
+
+
+def _with_effect(fields: dict[str, Any], make: type, default: str) -> Any:
+    effect, factor = fields.pop("effect", (default, None))
+    if factor is None:
+        factor = fields.pop("factor", None)
+    if (effect == "degrade") != (factor is not None):
+        what = "factor is missing" if factor is None else f"a factor has no meaning for {effect}"
+        raise ValueError(f"{what} (effect degrade has a factor, others have none)")
+    return make(effect=effect, factor=1.0 if factor is None else factor, **fields)
+
+
+def _node_failure(**fields: Any) -> NodeFailure:
+    made: NodeFailure = _with_effect(fields, NodeFailure, "crash")
+    return made
+
+
+def _process(**fields: Any) -> FailureProcess:
+    default = "pod-fails" if "component" in fields else "crash"
+    if "mtbf" in fields:
+        fields["law"] = Exponential(mean=fields.pop("mtbf"))
+    made: FailureProcess = _with_effect(fields, FailureProcess, default)
+    return made
+
+
+_EFFECTS = ("pod-fails", "crash", "lose", "drain", "degrade")
+_PROCESS = {
+    "mtbf": Key(POSITIVE, "mean time between failures of one entity"),
+    "law": Key(LAW, "instead of mtbf"),
+    "effect": Key(_Effect(*_EFFECTS)),
+    **_DEGRADE,
+    "exitCode": Key(EXIT_CODE, "[1]"),
+    "repair": Key(_REPAIR, "until it works again [0s]"),
+    "clock": Key(choice("calendar", "exposure"), "exposure: only while a pod runs there"),
+    "pool": _POOL,
+    **_COMMON,
+}
+_RATE = (("mtbf", "law"),)
+
+
+def _spot(**fields: Any) -> SpotPlan:
+    if "mtbf" in fields:
+        fields["law"] = Exponential(mean=fields.pop("mtbf"))
+    return SpotPlan(**fields)
+
+
+_MAINTENANCE = Record(
+    MaintenancePlan,
+    {
+        "every": Key(POSITIVE, required=True),
+        "duration": Key(DURATION, required=True),
+        "nodes": Key(whole(1), "at once [1]"),
+        "notice": Key(DURATION, "[0s]"),
+        "pool": _POOL,
+    },
+)
+_SPOT = Record(
+    _spot,
+    {
+        "pool": Key(NAME, required=True),
+        "mtbf": Key(POSITIVE, "mean time between two reclaims"),
+        "law": Key(LAW, "instead of mtbf"),
+        "share": Key(SHARE, "of the pool at once [1]"),
+        "notice": Key(DURATION, "[0s]"),
+        "back": Key(_REPAIR, "until the machines are there again [never]"),
+    },
+    one_of=_RATE,
+)
+_STRAGGLERS = Record(
+    StragglerPlan,
+    {
+        "share": Key(SHARE, required=True),
+        "factor": Key(number(1), "of the step time", required=True),
+        "pool": _POOL,
+    },
+)
+
+FAILURE = Forms(
+    {
+        "pod": Record(
+            PodFailure,
+            {
+                "at": Key(DURATION, required=True),
+                "pod": Key(NAME, "name without the random suffix", required=True),
+                "exitCode": Key(EXIT_CODE, "[1]"),
+                "reason": Key(text("a reason such as OOMKilled")),
+                **_COMMON,
+            },
+        ),
+        "node": Record(
+            _node_failure,
+            {
+                "at": Key(DURATION, required=True),
+                "node": Key(NAME, required=True),
+                "effect": Key(_Effect("crash", "lose", "drain", "degrade"), "[crash]"),
+                **_DEGRADE,
+                "repair": Key(_REPAIR, "[never]"),
+                **_COMMON,
+            },
+        ),
+        "component": Record(
+            _process,
+            {
+                "component": Key(text("a part such as gpu"), required=True),
+                "per": Key(choice("accelerator", "node", "rack", "block", "link"), required=True),
+                **_PROCESS,
+            },
+            one_of=_RATE,
+        ),
+        "domain": Record(
+            _process,
+            {
+                "domain": Key(choice("node", "rack", "block"), "all inside fail together", required=True),
+                **_PROCESS,
+            },
+            one_of=_RATE,
+        ),
+        "trace": Record(FailureTrace, {"trace": Key(text("a path")), **_COMMON}),
+        "maintenance": Record(Maintenance, {"maintenance": Key(_MAINTENANCE), **_COMMON}),
+        "spot": Record(Spot, {"spot": Key(_SPOT), **_COMMON}),
+        "stragglers": Record(Stragglers, {"stragglers": Key(_STRAGGLERS), **_COMMON}),
+    }
+)

@@ -1,0 +1,102 @@
+"""``fleet``: machines, their racks and blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobsim.api.core import Taint
+from jobsim.hardware import catalogue
+from jobsim.hardware.catalogue import Shape
+from jobsim.scenario.check import Either, Key, Leaf, ListOf, MapOf, Record, Schema, shown
+from jobsim.scenario.leaves import LABEL_KEY, LABEL_VALUE, NAME, QUANTITY, choice, number, whole
+from jobsim.scenario.model import Oversubscription, Pool
+
+#: The most nodes of a fleet, of all its pools.
+MAX_NODES = 200_000
+
+TAINT = Record(
+    Taint,
+    {
+        "key": Key(LABEL_KEY, required=True),
+        "value": Key(LABEL_VALUE),
+        "effect": Key(choice("NoSchedule", "PreferNoSchedule", "NoExecute"), required=True),
+    },
+)
+
+
+def _known_shape(raw: Any) -> Shape:
+    if not isinstance(raw, str):
+        raise ValueError(f"{shown(raw)} is no shape")
+    return catalogue.shape(raw)
+
+
+class _ShapeName(Leaf):
+    """A name of the catalogue; the text of the error is the catalogue's, which lists what there is."""
+
+    def __init__(self) -> None:
+        super().__init__("a name of the catalogue or an inline shape", _known_shape, {})
+
+    def schema(self) -> Schema:
+        return {"enum": list(catalogue.shapes())}
+
+
+class _FabricName(Leaf):
+    def __init__(self) -> None:
+        super().__init__("a name of the catalogue", lambda raw: catalogue.fabric(str(raw)).name, {})
+
+    def schema(self) -> Schema:
+        return {"enum": list(catalogue.fabrics())}
+
+
+_RESOURCES = MapOf(LABEL_KEY, QUANTITY)
+_SHAPE = Either(
+    allowed="a name of the catalogue, or {cpu, memory, pods, accelerators}",
+    scalar=_ShapeName(),
+    map=Record(
+        Shape,
+        {
+            "cpu": Key(QUANTITY, required=True),
+            "memory": Key(QUANTITY, required=True),
+            "pods": Key(whole(1, 10_000), "the kubelet's limit [110]"),
+            "accelerators": Key(_RESOURCES),
+            "resources": Key(_RESOURCES, "other extended resources"),
+            "labels": Key(MapOf(LABEL_KEY, LABEL_VALUE)),
+            "fabric": Key(_FabricName()),
+        },
+    ),
+)
+
+
+def _pool(**fields: Any) -> Pool:
+    pool = Pool(**fields)
+    if bool(pool.nodes) == bool(pool.nodes_per_rack):
+        what = "nodes and nodesPerRack are both given" if pool.nodes else "its size is missing"
+        raise ValueError(f"{what} (nodes: N, or nodesPerRack with racks and blocks)")
+    if pool.nodes and ("blocks" in fields or "racks" in fields):
+        raise ValueError("a flat pool has no racks and blocks (nodes alone, or nodesPerRack with them)")
+    if pool.size > MAX_NODES:
+        raise ValueError(f"{pool.size} nodes are too many (at most {MAX_NODES})")
+    return pool
+
+
+_MANY = whole(1, MAX_NODES)
+POOL = Record(
+    _pool,
+    {
+        "pool": Key(NAME, "nodes are <pool>-<n>, racks <pool>-r<n>, blocks <pool>-b<n>", required=True),
+        "shape": Key(_SHAPE, "the machine", required=True),
+        "blocks": Key(_MANY, "[1]"),
+        "racks": Key(_MANY, "in each block [1]"),
+        "nodesPerRack": Key(_MANY),
+        "nodes": Key(_MANY, "of a flat pool, instead of nodesPerRack"),
+        "blockLabels": Key(ListOf(LABEL_KEY), "label keys whose value is the block's name"),
+        "rackLabels": Key(ListOf(LABEL_KEY), "label keys whose value is the rack's name"),
+        "labels": Key(MapOf(LABEL_KEY, LABEL_VALUE), "on every node"),
+        "taints": Key(ListOf(TAINT), "on every node"),
+        "fabric": Key(_FabricName(), "network preset [the shape's]"),
+        "oversubscription": Key(
+            Record(Oversubscription, {"rack": Key(number(1)), "block": Key(number(1))}),
+            "capacity of the down-links over that of the up-links [1]",
+        ),
+    },
+)
