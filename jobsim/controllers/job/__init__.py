@@ -9,7 +9,8 @@ from jobsim.controllers.job.constants import ERROR_BACKOFF_BASE_NS, ERROR_BACKOF
 from jobsim.controllers.job.events import wakes
 from jobsim.controllers.job.memory import Memory, note
 from jobsim.controllers.job.memory import key_of as memory_of
-from jobsim.controllers.job.pods import PodTally, tally
+from jobsim.controllers.job.pod_tally import PodTally
+from jobsim.controllers.job.pods import tally
 from jobsim.controllers.job.reconcile import Seen, observe, reconcile
 
 __all__ = [

@@ -24,8 +24,9 @@ from jobsim.controllers.job.constants import (
     TRACKING_FINALIZER,
 )
 from jobsim.controllers.job.memory import expect, lower
+from jobsim.controllers.job.pod_tally import LastFailure, PodRef
 from jobsim.controllers.job.pod_template import indexed_pod, template
-from jobsim.controllers.job.pods import LastFailure, PodRef, indexed, replaces_only_failed
+from jobsim.controllers.job.pods import indexed, replaces_only_failed
 from jobsim.controllers.job.sync import Sync, is_suspended, later, remember_pod_writes
 
 Proceed = Callable[[Sync], Plan]

@@ -20,7 +20,8 @@ from jobsim.controllers.job.constants import (
     INDEX_IGNORED_FAILURE_COUNT,
     TRACKING_FINALIZER,
 )
-from jobsim.controllers.job.pods import LastFailure, indexed
+from jobsim.controllers.job.pod_tally import LastFailure
+from jobsim.controllers.job.pods import indexed
 
 #: What the API server keeps of a name's generated prefix.
 PREFIX_LENGTH_MAX = 58

@@ -21,7 +21,8 @@ from jobsim.controllers.job.claims import Claims
 from jobsim.controllers.job.constants import CONTROLLER_NAME
 from jobsim.controllers.job.manage import kill, manage
 from jobsim.controllers.job.memory import Memory, memory_of, own_writes_unseen, satisfied
-from jobsim.controllers.job.pods import PodTally, indexed
+from jobsim.controllers.job.pod_tally import PodTally
+from jobsim.controllers.job.pods import indexed
 from jobsim.controllers.job.sync import Sync, is_suspended, remember_pod_writes
 from jobsim.controllers.job.tracking import track
 from jobsim.units import SECOND, floor_second

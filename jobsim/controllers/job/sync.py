@@ -15,7 +15,7 @@ from jobsim.api.plan import EventRecord, Outcome, Plan, WriteResult, reference
 from jobsim.controllers.job.backoff import Backoff
 from jobsim.controllers.job.indexes import Intervals
 from jobsim.controllers.job.memory import Memory, revision
-from jobsim.controllers.job.pods import LastFailure, PodTally
+from jobsim.controllers.job.pod_tally import LastFailure, PodTally
 
 
 class Sync(Struct):

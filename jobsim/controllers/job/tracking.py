@@ -21,7 +21,8 @@ from jobsim.controllers.job import conditions, indexes
 from jobsim.controllers.job.constants import UNCOUNTED_MAX
 from jobsim.controllers.job.manage import untrack
 from jobsim.controllers.job.memory import revision
-from jobsim.controllers.job.pods import NO_INDEX, Tracked, indexed
+from jobsim.controllers.job.pod_tally import NO_INDEX, Tracked
+from jobsim.controllers.job.pods import indexed
 from jobsim.controllers.job.sync import Sync, later, remember_pod_writes
 
 
