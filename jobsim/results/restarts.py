@@ -15,14 +15,14 @@ decide    the JobSet's status counts the restart                           5
 teardown  the last Job to be replaced is gone                              6, 7
 create    the last pod of a current Job is created                         8, 9
 place     the last pod of a current Job is bound                           10
-start     the last pod of a current Job turns Ready (for the first time)   11, 12
+start     the last pod of a current Job runs and is Ready (the first time) 11, 12
 restore   the gang steps (``results.ledger``)                              13
 ========  ===============================================================  ==============
 
 A boundary that was not seen, or that came before the one ahead of it, takes that one's instant; none lies
-beyond the end, so a gang that steps before its last pod is Ready has a start that ends with the step.  A Job
-that fails without losing a pod (its deadline) begins at FailureTarget.  First starts and resumes begin with
-creation or resumption and have no first four parts.
+beyond the end: a gang that steps before its last pod is Ready has a start that ends with the step.  A Job
+that fails without losing a pod (its deadline) begins at FailureTarget; one that is Failed without it was
+detected then.  First starts and resumes begin with creation or resumption and have no first four parts.
 
 A record that does not reach a step ends otherwise: ``superseded`` by the next restart (where that begins),
 ``suspended``, ``ended`` (the JobSet is finished or deleted), ``open`` (so far, when the run ended).
@@ -107,7 +107,9 @@ class Restart:
         lost = cause.lost_pod
         if lost is not None:
             self.pod, self.node, self.exit_code = lost.name, lost.node, lost.exit_code
-        self._seen[_DETECTED], self._seen[_DRAINED] = cause.failure_target_at, cause.failed_at
+        detected = cause.failure_target_at
+        self._seen[_DETECTED] = cause.failed_at if detected < 0 else detected
+        self._seen[_DRAINED] = cause.failed_at
         for condition in gang.last.status.conditions:
             if condition.type == "RestartingJobSet" and condition.status == "True":
                 self.rule, self.action_message = condition.reason, condition.message
@@ -166,7 +168,7 @@ class RestartClock:
             record.pods_created += 1
         if life.bound == time:
             record.see(_PLACED, time)
-        if life.ready == time:
+        if life.ready == time or life.running == time:
             record.see(_STARTED, time)
 
     def job_gone(self, job: JobTrack, time: int) -> None:
