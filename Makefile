@@ -35,8 +35,8 @@ demo: .venv/core  ## one pod fails, a JobSet restarts: tables on the terminal, f
 	$(BIN)/jobsim run scenarios/one-pod-fails.yaml --out out/demo
 
 test: .venv/test  ## the whole suite, with the branch coverage of the parts that decide
-	$(PY) -m pytest -n 2 --dist worksteal --cov=jobsim/api --cov=jobsim/apiserver --cov=jobsim/controllers \
-	  --cov-branch --cov-report=term:skip-covered
+	$(PY) -m pytest tests jobsim --doctest-modules -n 2 --dist worksteal --cov-branch \
+	  --cov=jobsim/api --cov=jobsim/apiserver --cov=jobsim/controllers --cov-report=term:skip-covered
 
 lint: .venv/dev
 	$(BIN)/ruff check
