@@ -20,10 +20,10 @@ ifeq ($(BROKEN),yes)
 endif
 
 # $(call install,EXTRA,MODULES): a package that an interrupted install left in pieces shows in the
-# import; then the environment is not worth keeping.
+# import; then the environment is not worth keeping.  Errors of our own code say nothing about it.
 define install
 	@echo "installing jobsim[$(1)] into .venv"
-	@ready() { $(PIP) -e '.[$(1)]' && $(PY) -c 'from importlib import import_module as i, sys; [i(m) for m in sys.argv[1:]]' $(2); }; \
+	@ready() { $(PIP) -e '.[$(1)]' && $(PY) -c 'from importlib import import_module as i, sys; [i(m) for m in sys.argv[1:]]' $(filter-out jobsim,$(2)); }; \
 	  ready 2>/dev/null || { rm -rf .venv && $(MAKE) --no-print-directory .venv/made && ready; }
 	@touch $@
 endef
