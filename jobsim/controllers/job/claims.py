@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from jobsim.api._struct import Struct, replace
 from jobsim.api.batch import Job
 from jobsim.api.codec import to_data
+from jobsim.api.meta import LabelSelector
 from jobsim.api.pod import Pod
 from jobsim.api.selectors import matches
 from jobsim.api.writes import Patch
@@ -42,7 +43,7 @@ def sort(job: Job, owned: Sequence[Pod], orphans: Sequence[Pod]) -> Claims:
     A Job that is being deleted neither adopts nor releases.
     """
     selector = job.spec.selector
-    strangers = [pod for pod in owned if not matches(selector, pod.metadata.labels)]
+    strangers = _strangers(selector, owned)
     kept = owned
     if strangers:
         kept = tuple(pod for pod in owned if matches(selector, pod.metadata.labels))
@@ -50,6 +51,15 @@ def sort(job: Job, owned: Sequence[Pod], orphans: Sequence[Pod]) -> Claims:
         return Claims(kept=kept)
     adopt = tuple(pod for pod in orphans if not pod.terminating and matches(selector, pod.metadata.labels))
     return Claims(kept=kept, release=tuple(strangers), adopt=adopt)
+
+
+def _strangers(selector: LabelSelector | None, pods: Sequence[Pod]) -> list[Pod]:
+    """Return the pods whose labels do not match; nearly always none of very many."""
+    if selector is not None and len(selector.match_labels) == 1 and not selector.match_expressions:
+        # The selector that the API server generates.
+        ((key, value),) = selector.match_labels.items()
+        return [pod for pod in pods if pod.metadata.labels.get(key) != value]
+    return [pod for pod in pods if not matches(selector, pod.metadata.labels)]
 
 
 def adoption(job: Job, pod: Pod) -> Patch:

@@ -64,7 +64,10 @@ def as_text(intervals: Intervals) -> str:
 
 def of(indexes: Iterable[int]) -> Intervals:
     """Return the set of some indexes, in any order, repeated or not."""
-    return _join([(i, i) for i in sorted(indexes)])
+    ordered = sorted(set(indexes))
+    if ordered and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return ((ordered[0], ordered[-1]),)
+    return _join([(i, i) for i in ordered])
 
 
 def union(a: Intervals, b: Intervals) -> Intervals:

@@ -25,10 +25,20 @@ from jobsim.controllers.job.victims import removal_order
 
 def completion_index(annotations: Labels) -> int:
     """Return the completion index in a pod's annotations, ``NO_INDEX`` if there is no valid one."""
-    text = annotations.get(COMPLETION_INDEX)
-    if text is None or not text.removeprefix("+").isdecimal() or not text.isascii():
+    return _index(annotations.get(COMPLETION_INDEX))
+
+
+def _index(text: str | None) -> int:
+    if text is None:
         return NO_INDEX
-    return int(text)
+    digits = text.removeprefix("+")
+    return int(digits) if digits.isdecimal() and digits.isascii() else NO_INDEX
+
+
+def _index_set(texts: list[str | None]) -> Intervals:
+    """Return the valid indexes among annotation values."""
+    found = [_index(text) for text in texts]
+    return indexes.of([index for index in found if index != NO_INDEX])
 
 
 def replaces_only_failed(job: Job) -> bool:
@@ -80,8 +90,8 @@ class ObjectTally:
         ready = terminating = restarts = 0
         active: list[Pod] = []
         ended: list[Pod] = []
-        active_indexes: list[int] = []
-        terminating_indexes: list[int] = []
+        active_indexes: list[str | None] = []
+        terminating_indexes: list[str | None] = []
         for pod in self._pods:
             status = pod.status
             phase = status.phase
@@ -96,7 +106,7 @@ class ObjectTally:
                 if by_mark:
                     ended.append(pod)
                 if with_index:
-                    terminating_indexes.append(completion_index(meta.annotations))
+                    terminating_indexes.append(meta.annotations.get(COMPLETION_INDEX))
                 continue
             active.append(pod)
             for condition in status.conditions:
@@ -104,15 +114,15 @@ class ObjectTally:
                     ready += condition.status == "True"
                     break
             if with_index:
-                active_indexes.append(completion_index(meta.annotations))
+                active_indexes.append(meta.annotations.get(COMPLETION_INDEX))
         self.active = len(active)
         self.ready = ready
         self.terminating = terminating
         self.restarts = restarts
         self._active = active
         self._ended = ended
-        self.active_indexes = indexes.of(i for i in active_indexes if i != NO_INDEX)
-        self.terminating_indexes = indexes.of(i for i in terminating_indexes if i != NO_INDEX)
+        self.active_indexes = _index_set(active_indexes)
+        self.terminating_indexes = _index_set(terminating_indexes)
 
     def _account(self) -> None:
         """Look at the pods that succeeded or failed: indexes, times, policy."""
@@ -158,11 +168,18 @@ class ObjectTally:
         """Return active pods to take away (K-JOB-37)."""
         surplus: list[Pod] = []
         left = self._active
-        if self._indexed:
+        if self._indexed and not self._well_placed():
             surplus, left = self._misplaced()
         if len(surplus) < at_least:
             surplus = surplus + removal_order(left)[: at_least - len(surplus)]
         return [_ref(pod) for pod in surplus]
+
+    def _well_placed(self) -> bool:
+        """Tell whether every active pod has a valid index of its own."""
+        taken = self.active_indexes
+        if indexes.total(taken) != self.active:
+            return False
+        return not taken or taken[-1][1] < self._completions
 
     def _misplaced(self) -> tuple[list[Pod], list[Pod]]:
         """Return pods without a valid index or that double one, and the rest, by index."""
