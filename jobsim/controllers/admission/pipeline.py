@@ -1,0 +1,321 @@
+"""Admission: everything that stands between a request and the store.
+
+``admit_manifest`` is a user's document, ``admit_create`` and ``admit_update`` are typed objects (those
+of controllers, thousands a second), ``admit_status`` a status write.  What depends on a shared pod template
+alone is done once and remembered on the object.
+
+A manifest refers to things that it does not bring along (a PriorityClass, a claim).  Strict: what is
+missing is missing, as in a real cluster.  Else it is taken as existing and named in ``assumed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from jobsim.api import codec
+from jobsim.api._struct import replace
+from jobsim.api.batch import Job
+from jobsim.api.core import PodDisruptionBudget, PriorityClass
+from jobsim.api.field import FieldError
+from jobsim.api.jobset import JobSet
+from jobsim.api.meta import Labels, Object, ObjectMeta
+from jobsim.api.pod import Pod, PodSpec
+from jobsim.api.reader import Reader
+from jobsim.api.selectors import matches
+from jobsim.api.writes import Evict
+from jobsim.apiserver.schema_errors import Path, denied, invalid_object
+from jobsim.apiserver.schema_meta import check_meta, check_meta_update, filled_update, with_name
+from jobsim.controllers.admission import job as job_admission
+from jobsim.controllers.admission import manifest, pod_webhook
+from jobsim.controllers.admission.job_validate import create_errors as job_create_errors
+from jobsim.controllers.admission.job_validate_status import status_errors
+from jobsim.controllers.admission.job_validate_update import update_errors as job_update_errors
+from jobsim.controllers.admission.pod import new_status, pod_defaults, template_defaults, with_token
+from jobsim.controllers.admission.pod_validate import pod_errors
+from jobsim.controllers.jobset.gates import Gates
+from jobsim.errors import ApiError
+
+#: A highest priority of 10 digits that users may give; the two above are the system's.
+SYSTEM_CLASSES: Mapping[str, int] = {
+    "system-cluster-critical": 2_000_000_000,
+    "system-node-critical": 2_000_001_000,
+}
+#: What every cluster has.
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+class Namespace(Object):
+    KIND = "Namespace"
+
+
+class ServiceAccount(Object):
+    KIND = "ServiceAccount"
+
+
+class Admission:
+    """The admission chain of one API server.
+
+    Parameters
+    ----------
+    gates : Gates
+        Of the simulated JobSet.
+    strict : bool
+        Whether a reference to something that is not there is an error.
+    suffix : callable
+        Returns the random part of a generated name.
+
+    Attributes
+    ----------
+    assumed : list of str
+        What was taken as existing, in the order of first mention: ``PriorityClass "high"``.
+    """
+
+    def __init__(self, gates: Gates, *, strict: bool, suffix: Callable[[], str]) -> None:
+        self.gates = gates
+        self.strict = strict
+        self.suffix = suffix
+        self.assumed: list[str] = []
+        self._assumed: set[str] = set()
+
+    def assume(self, kind: str, name: str) -> None:
+        """Note, once, that something is taken as existing."""
+        text = f'{kind} "{name}"'
+        if text not in self._assumed:
+            self._assumed.add(text)
+            self.assumed.append(text)
+
+    # --- documents -----------------------------------------------------------------------------
+
+    def admit_manifest(
+        self,
+        doc: Mapping[str, Any],
+        reader: Reader,
+        *,
+        namespace: str | None = None,
+        repeated: Sequence[Path] = (),
+    ) -> Object:
+        """Return the object that a user's document creates, accepted by the whole chain.
+
+        A JobSet comes back as it would be stored.  Jobs and Pods come back as decoded, with their
+        name: what the server adds needs the UID that only creation gives (``Server.create``).
+
+        Raises
+        ------
+        ApiError
+            What a real API server would answer.
+        """
+        decoded = manifest.decode(doc, namespace, repeated)
+        if decoded["kind"] == "JobSet":
+            self._check_namespace(decoded["metadata"]["namespace"], reader)
+            return manifest.as_object(manifest.create_jobset(decoded, reader, self.gates, self.suffix))
+        obj = with_name(manifest.as_object(manifest.without_system_meta(decoded)), self.suffix)
+        self.admit_create(obj, reader)
+        return obj
+
+    def create_document(
+        self,
+        doc: Mapping[str, Any],
+        reader: Reader,
+        *,
+        namespace: str | None = None,
+        repeated: Sequence[Path] = (),
+        uid: str = "",
+    ) -> dict[str, Any]:
+        """Return what the server would store for a user's document, as plain data.
+
+        Raises
+        ------
+        ApiError
+            What a real API server would answer.
+        """
+        decoded = manifest.decode(doc, namespace, repeated)
+        if decoded["kind"] == "JobSet":
+            self._check_namespace(decoded["metadata"]["namespace"], reader)
+            return manifest.create_jobset(decoded, reader, self.gates, self.suffix)
+        obj = with_name(manifest.as_object(manifest.without_system_meta(decoded)), self.suffix)
+        return codec.to_dict(self.admit_create(obj.with_meta(uid=uid), reader))
+
+    def update_document(
+        self,
+        doc: Mapping[str, Any],
+        old: Mapping[str, Any],
+        *,
+        namespace: str | None = None,
+        repeated: Sequence[Path] = (),
+    ) -> dict[str, Any]:
+        """Return what the server would store for a JobSet's document that replaces a stored one.
+
+        Raises
+        ------
+        ApiError
+            What a real API server would answer.
+        """
+        decoded = manifest.decode(doc, namespace, repeated)
+        stored = manifest.decode(old, namespace, ())
+        return manifest.update_jobset(decoded, stored, self.gates)
+
+    # --- typed objects -------------------------------------------------------------------------
+
+    def admit_create(self, obj: Object, reader: Reader) -> Object:
+        """Return a new object as it is to be stored: defaulted, mutated, validated.
+
+        Raises
+        ------
+        ApiError
+            What a real API server would answer.
+        """
+        if isinstance(obj, Pod):
+            return self._create_pod(obj, reader)
+        if obj.namespace and self.strict:
+            self._check_namespace(obj.namespace, reader)
+        if isinstance(obj, Job):
+            job = job_admission.for_create(obj)
+            self._refuse(job, check_meta(job.metadata, "Job") + job_create_errors(job))
+            return job_admission.with_labels(job)
+        if isinstance(obj, JobSet):
+            doc = manifest.create_jobset(codec.to_dict(obj), reader, self.gates, self.suffix)
+            created = manifest.as_object(doc)
+            return replace(created, metadata=replace(obj.metadata, name=created.name))
+        self._refuse(obj, check_meta(obj.metadata, obj.kind))
+        return obj
+
+    def admit_update(self, new: Object, old: Object, reader: Reader) -> Object:
+        """Return the object that is to be stored in place of an old one.
+
+        Raises
+        ------
+        ApiError
+            What a real API server would answer.
+        """
+        new = replace(new, metadata=filled_update(new.metadata, old.metadata))
+        if isinstance(new, JobSet):
+            doc = manifest.update_jobset(codec.to_dict(new), codec.to_dict(old), self.gates)
+            updated = manifest.as_object(doc)
+            return replace(updated, metadata=new.metadata)
+        errors = check_meta_update(new.metadata, old.metadata, new.kind)
+        if isinstance(new, Job) and isinstance(old, Job):
+            new = job_admission.defaulted(new)
+            errors += job_update_errors(new, old)
+        self._refuse(new, errors)
+        return new
+
+    def admit_status(self, new: Object, old: Object) -> None:
+        """Refuse a status that the API server would refuse (K-JOB-06).
+
+        Raises
+        ------
+        ApiError
+            422 Invalid.
+        """
+        if isinstance(new, Job) and isinstance(old, Job):
+            self._refuse(new, status_errors(new, old))
+
+    def _refuse(self, obj: Object, errors: Sequence[FieldError]) -> None:
+        if errors:
+            raise invalid_object(obj.kind, obj.name, errors)
+
+    def _check_namespace(self, namespace: str, reader: Reader) -> None:
+        if namespace in NAMESPACES or reader.get(Namespace, "", namespace) is not None:
+            return
+        if self.strict:
+            raise ApiError("NotFound", f'namespaces "{namespace}" not found')
+        self.assume("Namespace", namespace)
+
+    # --- pods ----------------------------------------------------------------------------------
+
+    def _create_pod(self, pod: Pod, reader: Reader) -> Pod:
+        self._check_namespace(pod.namespace, reader)
+        spec = template_defaults(pod.spec)
+        spec = pod_defaults(spec)
+        spec = self._with_account(pod, spec, reader)
+        spec = self._with_priority(pod, spec, reader)
+        pod = replace(pod, spec=spec)
+        if pod_webhook.selected(pod):
+            pod = pod_webhook.mutate(pod, reader, self.gates)
+        self._refuse(pod, check_meta(pod.metadata, "Pod") + pod_errors(pod.spec, pod.metadata))
+        if pod_webhook.selected(pod):
+            problem = pod_webhook.validate(pod, reader, self.gates)
+            if problem is not None:
+                raise ApiError("Forbidden", denied("vpod.kb.io") + problem)
+        return replace(pod, status=new_status(pod))
+
+    def _with_account(self, pod: Pod, spec: PodSpec, reader: Reader) -> PodSpec:
+        name = spec.service_account_name
+        if name != "default" and reader.get(ServiceAccount, pod.namespace, name) is None:
+            if self.strict:
+                why = f"error looking up service account {pod.namespace}/{name}"
+                raise _forbidden(pod, f'{why}: serviceaccount "{name}" not found')
+            self.assume("ServiceAccount", name)
+        if self.strict and spec.automount_service_account_token is not False:
+            return with_token(spec, self.suffix())
+        return spec
+
+    def _with_priority(self, pod: Pod, spec: PodSpec, reader: Reader) -> PodSpec:
+        """Set priority and preemption policy from the pod's class (C-ENV-05)."""
+        name = spec.priority_class_name
+        found = self._priority_class(name, reader)
+        if found is None and name:
+            if self.strict:
+                raise _forbidden(pod, f"no PriorityClass with name {name} was found")
+            self.assume("PriorityClass", name)
+        value = found.value if found is not None else 0
+        if spec.priority is not None and spec.priority != value:
+            why = (
+                f"the integer value of priority ({spec.priority}) must not be provided in pod spec; priority "
+                f"admission controller computed {value} from the given PriorityClass name"
+            )
+            raise _forbidden(pod, why)
+        policy = (found.preemption_policy if found is not None else None) or "PreemptLowerPriority"
+        if spec.preemption_policy is not None and spec.preemption_policy != policy:
+            why = (
+                f"the string value of PreemptionPolicy ({spec.preemption_policy}) must not be provided in "
+                f"pod spec; priority admission controller computed {policy} from the given PriorityClass name"
+            )
+            raise _forbidden(pod, why)
+        name = name or (found.name if found is not None else "")
+        return replace(spec, priority=value, preemption_policy=policy, priority_class_name=name)
+
+    def _priority_class(self, name: str, reader: Reader) -> PriorityClass | None:
+        """Return the class of a name; of no name the global default, the lowest if there are several."""
+        if name in SYSTEM_CLASSES:
+            return PriorityClass(metadata=ObjectMeta(name=name), value=SYSTEM_CLASSES[name])
+        if name:
+            return reader.get(PriorityClass, "", name)
+        defaults = [c for c in reader.list(PriorityClass) if c.global_default]
+        return min(defaults, key=lambda c: c.value, default=None)
+
+    # --- evictions -----------------------------------------------------------------------------
+
+    def admit_eviction(self, write: Evict, reader: Reader) -> None:
+        """Refuse an eviction that a PodDisruptionBudget forbids.
+
+        Raises
+        ------
+        ApiError
+            429 TooManyRequests, or 500 where several budgets cover the pod.
+        """
+        pod = reader.get(Pod, write.namespace, write.name)
+        if pod is None or pod.terminal or pod.terminating:
+            return
+        labels: Labels = pod.metadata.labels
+        budgets = [
+            b
+            for b in reader.list(PodDisruptionBudget, write.namespace)
+            if b.spec.selector is not None and matches(b.spec.selector, labels)
+        ]
+        if len(budgets) > 1:
+            raise ApiError(
+                "InternalError",
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not "
+                "support.",
+            )
+        if budgets and budgets[0].status.disruptions_allowed <= 0:
+            raise ApiError(
+                "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget."
+            )
+
+
+def _forbidden(pod: Pod, why: str) -> ApiError:
+    name = pod.name or pod.metadata.generate_name
+    return ApiError("Forbidden", f'pods "{name}" is forbidden: {why}')

@@ -1,0 +1,291 @@
+"""Validation of a pod's volumes and containers: names, images, ports, mounts, resources.
+
+Source: kubernetes pkg/apis/core/validation/validation.go 1.36.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from jobsim.api import names, quantity
+from jobsim.api.field import (
+    FieldError,
+    duplicate,
+    forbidden,
+    invalid,
+    not_found,
+    not_supported,
+    required,
+    too_many,
+)
+from jobsim.api.pod import (
+    Container,
+    ContainerPort,
+    EnvVar,
+    PodSpec,
+    ResourceRequirements,
+    VolumeMount,
+)
+
+_STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_PORT_NAME = re.compile(r"[-a-z0-9]+", re.ASCII)
+
+
+def choice(value: str, allowed: Sequence[str], path: str) -> list[FieldError]:
+    """Return the error of a value that is missing or outside a closed set."""
+    if not value:
+        return [required(path)]
+    return [] if value in allowed else [not_supported(path, value, allowed)]
+
+
+def formed(value: str, problems: Iterable[str], path: str) -> list[FieldError]:
+    """Return the errors of a value with problems of form."""
+    return [invalid(path, value, problem) for problem in problems]
+
+
+def volume_errors(spec: PodSpec, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for i, volume in enumerate(spec.volumes):
+        at = f"{path}[{i}].name"
+        if not volume.name:
+            errors.append(required(at))
+        elif problems := names.dns1123_label_errors(volume.name):
+            errors += formed(volume.name, problems, at)
+        elif volume.name in seen:
+            errors.append(duplicate(at, volume.name))
+        seen.add(volume.name)
+    return errors
+
+
+def containers_errors(containers: Sequence[Container], volumes: set[str], path: str) -> list[FieldError]:
+    if not containers:
+        return [required(path)]
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for i, container in enumerate(containers):
+        at = f"{path}[{i}]"
+        errors += _container_errors(container, volumes, at)
+        if container.name in seen:
+            errors.append(duplicate(f"{at}.name", container.name))
+        seen.add(container.name)
+        errors += _restart_rule_errors(container, at)
+    return errors + _host_port_errors(containers, path)
+
+
+def init_errors(spec: PodSpec, volumes: set[str], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen = {container.name for container in spec.containers}
+    for i, container in enumerate(spec.init_containers):
+        at = f"{path}[{i}]"
+        errors += _container_errors(container, volumes, at)
+        sidecar = container.restart_policy == "Always"
+        errors += _restart_rule_errors(container, at)
+        if container.name in seen:
+            errors.append(duplicate(f"{at}.name", container.name))
+        elif container.name:
+            seen.add(container.name)
+        errors += _host_port_errors((container,), path)
+        if not sidecar:
+            why = "may not be set for init containers without restartPolicy=Always"
+            for field, value in (
+                ("lifecycle", container.lifecycle),
+                ("livenessProbe", container.liveness_probe),
+                ("readinessProbe", container.readiness_probe),
+                ("startupProbe", container.startup_probe),
+            ):
+                if value is not None:
+                    errors.append(forbidden(f"{at}.{field}", why))
+    return errors
+
+
+def _container_errors(container: Container, volumes: set[str], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if not container.name:
+        errors.append(required(f"{path}.name"))
+    else:
+        errors += formed(container.name, names.dns1123_label_errors(container.name), f"{path}.name")
+    if not container.image:
+        errors.append(required(f"{path}.image"))
+    allowed = ("File", "FallbackToLogsOnError")
+    errors += choice(container.termination_message_policy, allowed, f"{path}.terminationMessagePolicy")
+    errors += _port_errors(container.ports, f"{path}.ports")
+    errors += _env_errors(container.env, f"{path}.env")
+    errors += _mount_errors(container.volume_mounts, volumes, f"{path}.volumeMounts")
+    pulls = ("Always", "IfNotPresent", "Never")
+    errors += choice(container.image_pull_policy, pulls, f"{path}.imagePullPolicy")
+    return errors + _resource_errors(container.resources, f"{path}.resources")
+
+
+def _port_errors(ports: Sequence[ContainerPort], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for i, port in enumerate(ports):
+        at = f"{path}[{i}]"
+        if port.name:
+            if problems := _port_name_problems(port.name):
+                errors += formed(port.name, problems, f"{at}.name")
+            elif port.name in seen:
+                errors.append(duplicate(f"{at}.name", port.name))
+            seen.add(port.name)
+        if not port.container_port:
+            errors.append(required(f"{at}.containerPort"))
+        for field, number in (("containerPort", port.container_port), ("hostPort", port.host_port)):
+            if number and not 1 <= number <= 65535:
+                errors.append(invalid(f"{at}.{field}", number, "must be between 1 and 65535, inclusive"))
+        errors += choice(port.protocol, ("SCTP", "TCP", "UDP"), f"{at}.protocol")
+    return errors
+
+
+def _port_name_problems(name: str) -> list[str]:
+    problems = []
+    if names.byte_length(name) > 15:
+        problems.append("must be no more than 15 characters")
+    if _PORT_NAME.fullmatch(name) is None:
+        problems.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
+    if re.search("[a-z]", name) is None:
+        problems.append("must contain at least one letter (a-z)")
+    if "--" in name:
+        problems.append("must not contain consecutive hyphens")
+    if name.startswith("-") or name.endswith("-"):
+        problems.append("must not begin or end with a hyphen")
+    return problems
+
+
+def _host_port_errors(containers: Sequence[Container], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for i, container in enumerate(containers):
+        for k, port in enumerate(container.ports):
+            if not port.host_port:
+                continue
+            key = f"{port.protocol}/{port.host_ip}/{port.host_port}"
+            if key in seen:
+                errors.append(duplicate(f"{path}[{i}].ports[{k}].hostPort", key))
+            seen.add(key)
+    return errors
+
+
+def _env_errors(env: Sequence[EnvVar], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for i, variable in enumerate(env):
+        at = f"{path}[{i}].name"
+        name = variable.name
+        if not name:
+            errors.append(required(at))
+        elif not name.isascii() or not name.isprintable() or "=" in name:
+            why = (
+                "a valid environment variable name must consist only of printable ASCII characters other "
+                "than '='"
+            )
+            errors.append(invalid(at, name, why))
+        if variable.value and variable.value_from is not None:
+            why = "may not be specified when `value` is not empty"
+            errors.append(invalid(f"{path}[{i}].valueFrom", "", why))
+    return errors
+
+
+def _mount_errors(mounts: Sequence[VolumeMount], volumes: set[str], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for i, mount in enumerate(mounts):
+        at = f"{path}[{i}]"
+        if not mount.name:
+            errors.append(required(f"{at}.name"))
+        if mount.name not in volumes:
+            errors.append(not_found(f"{at}.name", mount.name))
+        if not mount.mount_path:
+            errors.append(required(f"{at}.mountPath"))
+        if mount.mount_path in seen:
+            errors.append(invalid(f"{at}.mountPath", mount.mount_path, "must be unique"))
+        seen.add(mount.mount_path)
+    return errors
+
+
+def _restart_rule_errors(container: Container, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if container.restart_policy is not None:
+        allowed = ("Always", "Never", "OnFailure")
+        errors += choice(container.restart_policy, allowed, f"{path}.restartPolicy")
+    elif container.restart_policy_rules:
+        why = "must specify restartPolicy when restart rules are used"
+        errors.append(required(f"{path}.restartPolicy", why))
+    rules = container.restart_policy_rules
+    if len(rules) > 20:
+        errors.append(too_many(f"{path}.restartPolicyRules", len(rules), 20))
+    for i, rule in enumerate(rules):
+        at = f"{path}.restartPolicyRules[{i}]"
+        if rule.action not in ("Restart", "RestartAllContainers"):
+            errors.append(not_supported(f"{at}.action", rule.action, ("Restart", "RestartAllContainers")))
+        if rule.exit_codes is None:
+            errors.append(required(f"{at}.exitCodes", "must be specified"))
+        elif rule.exit_codes.operator not in ("In", "NotIn"):
+            operator = rule.exit_codes.operator
+            errors.append(not_supported(f"{at}.exitCodes.operator", operator, ("In", "NotIn")))
+    return errors
+
+
+# --- resources ---------------------------------------------------------------------------------
+
+
+def _resource_errors(resources: ResourceRequirements, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for field, amounts in (("limits", resources.limits), ("requests", resources.requests)):
+        for name, amount in amounts.items():
+            at = f"{path}.{field}[{name}]"
+            if field == "requests":
+                errors += _quantity_errors(name, amount, at)
+                errors += _against_limit(resources, name, amount, path)
+            else:
+                errors += _resource_name_errors(name, f"{path}.{field}[{name}]")
+                errors += _quantity_errors(name, amount, at)
+    return errors
+
+
+def _resource_name_errors(name: str, path: str) -> list[FieldError]:
+    errors = formed(name, names.qualified_name_errors(name), path)
+    if "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
+        errors.append(invalid(path, name, "must be a standard resource for containers"))
+    return errors
+
+
+def _quantity_errors(name: str, amount: str | int | float, path: str) -> list[FieldError]:
+    try:
+        nano, shown = quantity.parse(amount), quantity.canonical(amount)
+    except quantity.QuantityError as err:
+        return [invalid(path, str(amount), str(err))]
+    errors = []
+    if nano < 0:
+        errors.append(invalid(path, shown, "must be greater than or equal to 0"))
+    if extended(name) and nano % quantity.NANO:
+        errors.append(invalid(path, shown, "must be an integer"))
+    return errors
+
+
+def extended(name: str) -> bool:
+    """Tell whether a resource is one of a device: counted whole, never overcommitted."""
+    return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
+
+
+def _against_limit(
+    resources: ResourceRequirements, name: str, amount: str | int | float, path: str
+) -> list[FieldError]:
+    overcommittable = not extended(name) and not name.startswith("hugepages-")
+    limit = resources.limits.get(name)
+    if limit is None:
+        if overcommittable:
+            return []
+        return [required(f"{path}.limits", "Limit must be set for non overcommitable resources")]
+    try:
+        wanted, allowed = quantity.parse(amount), quantity.parse(limit)
+    except quantity.QuantityError:
+        return []
+    shown = quantity.canonical(amount)
+    if not overcommittable and wanted != allowed:
+        why = f"must be equal to {name} limit of {quantity.canonical(limit)}"
+        return [invalid(f"{path}.requests", shown, why)]
+    if wanted > allowed:
+        why = f"must be less than or equal to {name} limit of {quantity.canonical(limit)}"
+        return [invalid(f"{path}.requests", shown, why)]
+    return []
