@@ -20,6 +20,7 @@ from jobsim.errors import InputError
 from jobsim.testing import (
     conformance_admission,
     conformance_job,
+    conformance_manifest,
     conformance_reconcile,
     conformance_scheduler,
 )
@@ -36,6 +37,7 @@ FORMS: dict[str, Runner] = {
     "pod-mutate": conformance_admission.run_pod_mutate,
     "pod-validate": conformance_admission.run_pod_validate,
     "job-episode": conformance_job.run_episode,
+    "admission": conformance_manifest.run_admission,
     "scheduler-cycle": conformance_scheduler.run_cycle,
 }
 
