@@ -41,6 +41,10 @@ PREFIX_LENGTH_MAX = 58
 class Admission(Protocol):
     """What stands between a request and the store; each may raise ``ApiError``."""
 
+    def admit_manifest(self, doc: Mapping[str, Any], reader: Reader) -> Object:
+        """Return the object that a user's document asks for, accepted by the whole chain."""
+        ...
+
     def admit_create(self, obj: Object, reader: Reader) -> Object:
         """Return the object to store: defaulted, mutated, validated."""
         ...
@@ -72,6 +76,10 @@ class Names(Protocol):
 
 class OpenAdmission:
     """Admission that lets everything pass as it is: for tests of what lies behind it."""
+
+    def admit_manifest(self, doc: Mapping[str, Any], reader: Reader) -> Object:
+        """Return the document as an object."""
+        return codec.from_dict(doc)
 
     def admit_create(self, obj: Object, reader: Reader) -> Object:
         """Return the object."""
@@ -158,6 +166,24 @@ class Server:
             deletion_grace_period_seconds=None,
         )
         return self.store.create(self.admission.admit_create(replace(obj, metadata=meta), self.store), now)
+
+    def submit(self, doc: Mapping[str, Any], now: int) -> Object:
+        """Take in a user's document as ``kubectl apply`` does: create it, or merge it into what is there.
+
+        Raises
+        ------
+        ApiError
+            What a real API server would answer.
+        """
+        obj = self.admission.admit_manifest(doc, self.store)
+        old = self.store.find(obj.kind, obj.namespace, obj.name)
+        if old is None:
+            return self.create(obj, now)
+        patch = {key: value for key, value in doc.items() if key != "status"}
+        patch["metadata"] = {"labels": {}, "annotations": {}, **doc.get("metadata", {})}
+        patch["metadata"].pop("generateName", None)
+        write = Patch(kind=obj.kind, namespace=obj.namespace, name=obj.name, patch=patch)
+        return self._patch(write, now)
 
     def _update(self, new: Object, now: int) -> Object:
         old = self.store.find(new.kind, new.namespace, new.name)
