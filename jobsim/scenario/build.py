@@ -1,12 +1,9 @@
-"""From a Scenario to the Setup of a run: the one place that knows both."""
+"""From a checked Scenario to the runtime's Setup: same meaning, the runtime's words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobsim.api._struct import replace
-from jobsim.api.core import Node
-from jobsim.api.kinds import find_kind
 from jobsim.runtime.setup import (
     CLIENT_LIMITS,
     Action,
@@ -19,53 +16,65 @@ from jobsim.runtime.setup import (
     When,
 )
 from jobsim.scenario import model
+from jobsim.scenario.fleet import Fleet, fleet_of
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
-from jobsim.units import SECOND
-from jobsim.workload.laws import mean
+from jobsim.units import DAY, SECOND
+from jobsim.workload import laws
 from jobsim.workload.training import Checkpoint, Workload
 
+#: Without `until` a run ends when nothing is left to happen, and at the latest here.
+UNTIL_MAX = 30 * DAY
+NODE_MONITOR_GRACE_NS = 50 * SECOND
 
-def build(scenario: Scenario, nodes: Sequence[Node], *, strict: bool = False) -> Setup:
-    """Return the Setup of a Scenario on given machines.
+
+def build(
+    scenario: Scenario, *, strict: bool, check_invariants: bool, fleet: Fleet | None = None
+) -> tuple[Setup, tuple[str, ...]]:
+    """Return what the runtime needs, and the sentences that the user should read on stderr.
 
     Parameters
     ----------
     scenario : Scenario
-    nodes : sequence of Node
-        Of the fleet; Node manifests are submitted like all others.
     strict : bool
-        Whether references to things that no manifest brings are errors, as in a real cluster.
+        What manifests refer to but no file contains is missing, as in a real cluster.
+    check_invariants : bool
+        Check safety after every write.
+    fleet : Fleet, optional
+        The nodes, when they were made before.
     """
-    return Setup(
+    nodes = fleet_of(scenario) if fleet is None else fleet
+    setup = Setup(
         gates=scenario.gates,
         seed=scenario.seed,
         until=scenario.until,
-        submissions=tuple(_submission(manifest) for manifest in scenario.manifests),
-        nodes=tuple(nodes),
+        until_max=UNTIL_MAX,
+        submissions=submissions(scenario.manifests),
+        nodes=nodes.nodes,
         rules=scenario.pods,
         workloads=tuple(_workload(spec) for spec in scenario.workloads),
         actions=tuple(
-            _action(spec, applied) for spec, applied in zip(scenario.actions, scenario.applied, strict=True)
+            _action(spec, submissions(objects))
+            for spec, objects in zip(scenario.actions, scenario.applied, strict=True)
         ),
-        failures=tuple(
-            _failure(spec)
-            for spec in scenario.failures
-            if isinstance(spec, model.PodFailure | model.NodeFailure)
-        ),
+        failures=tuple(_failure(spec) for spec in scenario.failures),
         control=_control(scenario.control),
         strict=strict,
+        check_invariants=check_invariants,
     )
+    return setup, (*scenario.notes, *([nodes.note] if nodes.note else ()))
 
 
-def _submission(manifest: Manifest) -> Submission:
-    return Submission(at=manifest.at, doc=manifest.data, file=manifest.file, line=manifest.line)
+def submissions(manifests: Sequence[Manifest]) -> tuple[Submission, ...]:
+    """Return manifests as documents to apply, in order of time and then of their files."""
+    made = [Submission(at=m.at, doc=m.data, file=m.file, line=m.line) for m in manifests]
+    return tuple(sorted(made, key=lambda submission: submission.at))
 
 
 def _workload(spec: model.WorkloadSpec) -> Workload:
     assert not isinstance(spec.step, model.StepModel), "not_yet refuses it"
-    # Only sums over many steps are visible, so a step of random length has its mean.
-    step_ns = max(1, round(mean(spec.step)))
+    step_ns = max(1, round(laws.mean(spec.step)))
+    checkpoint = spec.checkpoint
     return Workload(
         jobset=spec.match.jobset,
         namespace=spec.match.namespace,
@@ -73,70 +82,64 @@ def _workload(spec: model.WorkloadSpec) -> Workload:
         step_ns=step_ns,
         steps=spec.steps or -(-spec.useful // step_ns),
         init=spec.init,
-        checkpoint=None if spec.checkpoint is None else _checkpoint(spec.checkpoint),
+        checkpoint=None
+        if checkpoint is None
+        else Checkpoint(
+            every_ns=checkpoint.every,
+            every_steps=checkpoint.every_steps,
+            write=checkpoint.write,
+            load=checkpoint.load,
+            mode=checkpoint.mode,
+            persist=checkpoint.persist,
+        ),
     )
 
 
-def _checkpoint(spec: model.CheckpointSpec) -> Checkpoint:
-    return Checkpoint(
-        every_ns=spec.every,
-        every_steps=spec.every_steps,
-        write=spec.write,
-        load=spec.load,
-        mode=spec.mode,
-        persist=spec.persist,
-    )
-
-
-def _action(spec: model.ActionSpec, applied: Sequence[Manifest]) -> Action:
-    target = spec.target
-    info = find_kind(target.kind) if target is not None else None
+def _action(spec: model.ActionSpec, docs: tuple[Submission, ...]) -> Action:
+    target = spec.target or model.Target(kind="", name="")
     when = spec.when
-    kind = "" if target is None else target.kind if info is None else info.kind
-    namespace = spec.namespace if info is None or info.namespaced else ""
     return Action(
         verb="json-patch" if spec.json is not None else spec.verb,
-        kind=kind,
-        namespace=namespace,
-        name="" if target is None else target.name,
+        kind=target.kind,
+        namespace=spec.namespace,
+        name=target.name,
         at=spec.at,
         when=None
         if when is None
         else When(jobset=when.jobset, condition=when.condition, namespace=when.namespace),
         after=spec.after,
-        patch=spec.merge if spec.json is None else [dict(step) for step in spec.json],
+        patch=list(spec.json) if spec.json is not None else spec.merge,
         status=spec.status,
         propagation=spec.propagation,
         taints=spec.taints,
-        docs=tuple(_submission(manifest) for manifest in applied),
+        docs=docs,
     )
 
 
-def _failure(spec: model.PodFailure | model.NodeFailure) -> Failure:
+def _failure(spec: model.FailureSpec) -> Failure:
     if isinstance(spec, model.PodFailure):
         return Failure(
             at=spec.at, pod=spec.pod, exit_code=spec.exit_code, reason=spec.reason, detect=spec.detect
         )
-    assert spec.effect in ("crash", "lose", "drain"), "not_yet refuses other effects"
+    assert isinstance(spec, model.NodeFailure), "not_yet refuses the others"
+    assert spec.effect in ("crash", "lose", "drain"), "not_yet refuses degrade"
     return Failure(at=spec.at, node=spec.node, effect=spec.effect, repair=spec.repair, detect=spec.detect)
 
 
 def _control(spec: model.ControlSpec) -> Control:
-    limits: dict[str, ClientLimits] = {}
-    for component, asked in spec.limits:
-        known = CLIENT_LIMITS[component]
-        limits[component] = ClientLimits(
-            qps=known.qps if asked.qps is None else asked.qps,
-            burst=known.burst if asked.burst is None else asked.burst,
-        )
-    control = Control(
-        watch_lag=tuple(WatchLag(law=r.law, component=r.component, kind=r.kind) for r in spec.watch_lag),
+    limits = {}
+    for name, given in spec.limits:
+        known = CLIENT_LIMITS[name]
+        qps = known.qps if given.qps is None else given.qps
+        limits[name] = ClientLimits(qps=qps, burst=known.burst if given.burst is None else given.burst)
+    grace = spec.node_monitor_grace_period
+    return Control(
+        watch_lag=tuple(
+            WatchLag(law=lag.law, component=lag.component, kind=lag.kind) for lag in spec.watch_lag
+        ),
         latency=spec.latency,
         limits=limits,
         pods_per_second=spec.pods_per_second,
-        controllers=spec.controllers,
+        node_monitor_grace_ns=NODE_MONITOR_GRACE_NS if grace is None else grace,
+        controllers=dict(spec.controllers),
     )
-    if spec.node_monitor_grace_period is not None:
-        control = replace(control, node_monitor_grace_ns=spec.node_monitor_grace_period)
-    assert control.node_monitor_grace_ns >= SECOND, "checked when the file is read"
-    return control

@@ -56,7 +56,9 @@ def _failures(scenario: Scenario) -> Iterator[tuple[Where, str]]:
         elif type(failure) in names:
             key, what = names[type(failure)]
             yield (*at, key), what
-        elif failure.in_place:
+        elif isinstance(failure, model.NodeFailure) and failure.effect == "degrade":
+            yield (*at, "effect"), "degraded nodes are"
+        if failure.in_place:
             yield (*at, "inPlace"), "failures that are cured in place are"
 
 
