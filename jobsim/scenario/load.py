@@ -24,7 +24,7 @@ from jobsim.scenario.manifests import (
 from jobsim.scenario.not_yet import not_yet
 from jobsim.scenario.references import findings_between
 from jobsim.scenario.table import API_VERSION, GATES, SCENARIO, Metadata
-from jobsim.scenario.yaml import Document, read_documents
+from jobsim.scenario.yaml import Document, is_scenario, read_documents
 from jobsim.workload.behaviour import PodRule
 
 
@@ -75,7 +75,8 @@ class Scenario:
     _source: Document | None
 
     def __init__(self, *, manifests: Sequence[Any] = (), folder: str | Path = ".", **sections: Any) -> None:
-        entries = [_entry(entry) for entry in manifests]
+        listed = isinstance(manifests, list | tuple)
+        entries = [_entry(entry) for entry in manifests] if listed else manifests
         data = {"apiVersion": API_VERSION, "kind": "Scenario", "manifests": entries, **sections}
         self._fill(_Reading(data, Path(folder)).fields())
         _refuse(not_yet(self))
@@ -167,7 +168,7 @@ def _fields_of_files(paths: Sequence[str]) -> dict[str, Any]:
             documents += read_documents(Path(path), path)
         except InputErrors as err:
             errors += err.errors
-    ours = [document for document in documents if document.data.get("kind") == "Scenario"]
+    ours = [document for document in documents if is_scenario(document.data)]
     for extra in ours[1:]:
         text = f"a second Scenario (one in all; the first is {ours[0].file}:{ours[0].line})"
         errors.append(InputError(text, file=extra.file, line=extra.line))
@@ -175,7 +176,7 @@ def _fields_of_files(paths: Sequence[str]) -> dict[str, Any]:
     after: list[Document] = []
     side = before
     for document in documents:
-        if document.data.get("kind") == "Scenario":
+        if is_scenario(document.data):
             side = after
         else:
             side.append(document)
@@ -284,8 +285,8 @@ class _Reading:
     def _read(self, pattern: str, at: At, when: int) -> list[Manifest]:
         try:
             files = matching_files(pattern, self._folder)
-        except ValueError as err:
-            at.error(str(err))
+        except InputError as err:
+            at.error(err.text)
             return []
         manifests: list[Manifest] = []
         for file in files:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from jobsim.api.kinds import KINDS
 from jobsim.errors import InputError, InputErrors
-from jobsim.scenario.check import path_text
+from jobsim.scenario.check import path_text, shown
 from jobsim.scenario.compose import Where
-from jobsim.scenario.yaml import Document, Lines, read_documents
+from jobsim.scenario.yaml import Document, Lines, is_scenario, read_documents
 
 #: The most pods that the manifests of a run may ask for at once, and the most Jobs.
 MAX_PODS = 1_000_000
@@ -54,7 +54,8 @@ class Manifest(NamedTuple):
 
     def error(self, path: Where, text: str) -> InputError:
         """Return an error about a field of the object."""
-        return InputError(text, file=self.file, line=self.line_of(path), path=path_text(path))
+        full = path_text((*self.prefix, *path))
+        return InputError(text, file=self.file, line=self.line_of(path), path=full)
 
 
 def matching_files(pattern: str, folder: Path) -> list[Path]:
@@ -62,27 +63,25 @@ def matching_files(pattern: str, folder: Path) -> list[Path]:
 
     Raises
     ------
-    ValueError
+    InputError
         When there is no such file.
     """
     path = folder / pattern
+    name = shown(pattern).strip('"')
+    where = "this folder" if str(folder) == "." else str(folder)
     try:
         if path.is_dir():
-            raise ValueError(f"{pattern} is a directory (a file or a pattern such as {pattern}/*.yaml)")
+            raise InputError(f"{name} is a directory (a file or a pattern such as {name}/*.yaml)")
         if path.exists():
             return [path]
         if glob.has_magic(pattern):
-            found = sorted(p for p in glob.glob(pattern, root_dir=folder, recursive=True))
+            found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
             if files := [folder / p for p in found if (folder / p).is_file()]:
                 return files
-            raise ValueError(f"{pattern} matches no file (relative to {_shown(folder)})")
-    except OSError:
-        pass
-    raise ValueError(f"{pattern} does not exist (relative to {_shown(folder)})")
-
-
-def _shown(folder: Path) -> str:
-    return "this folder" if str(folder) == "." else str(folder)
+            raise InputError(f"{name} matches no file (relative to {where})")
+    except (OSError, ValueError):
+        pass  # a name that no file can have
+    raise InputError(f"{name} does not exist (relative to {where})")
 
 
 def read_manifests(path: Path, at: int = 0) -> list[Manifest]:
@@ -134,7 +133,7 @@ def unpack(manifest: Manifest) -> Iterator[Manifest]:
 def _nameless(manifest: Manifest) -> InputError | None:
     """Return what kubectl would say of an object without kind or apiVersion."""
     missing = [key for key in ("kind", "apiVersion") if not isinstance(manifest.data.get(key), str)]
-    if manifest.kind == "Scenario":
+    if is_scenario(manifest.data):
         return manifest.error((), "is a Scenario, not a Kubernetes object (give it to jobsim by itself)")
     if not missing:
         return None

@@ -5,7 +5,7 @@ Rules of the file:
 - A stream is cut at ``---`` lines first and each piece parsed alone (apimachinery
   ``YAMLOrJSONDecoder``); a piece that starts with ``{`` is JSON; null pieces are skipped.
 - Scalars follow ``scalars.py``; a repeated key: the last one wins, and is noted.
-- A document whose kind is Scenario is ours: its keys stay as written (``on`` is a key, not true)
+- A Scenario is ours: its keys stay as written (``on`` is a key, not true)
   and NaN is left to the check of the Scenario, which knows the path.
 - Hostile input costs bounded time: at most ``MAX_DEPTH`` levels, at most ``MAX_EXPANDED`` nodes
   once aliases are followed, ``MAX_BYTES`` a file.  Aliases share one value, never a copy.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,12 @@ from jobsim.scenario.compose import MAX_DEPTH, Builder, Duplicate, Refused, Wher
 from jobsim.scenario.scalars import whole
 
 MAX_BYTES = 256 * 2**20
+
+
+def is_scenario(data: Mapping[str, Any]) -> bool:
+    """Tell whether a document is a Scenario (or wants to be), not a Kubernetes object."""
+    version = data.get("apiVersion")
+    return data.get("kind") == "Scenario" or (isinstance(version, str) and version.startswith("jobsim/"))
 
 
 class Lines:
@@ -165,7 +171,7 @@ def _parse(text: str, line: int, file: str) -> Iterator[Document]:
 def _parse_yaml(text: str, line: int, file: str) -> Iterator[Document]:
     builder = Builder(text, line)
     data = builder.build()
-    if isinstance(data, dict) and data.get("kind") == "Scenario":
+    if isinstance(data, dict) and is_scenario(data):
         builder = Builder(text, line, ours=True)
         data = builder.build()
     elif builder.deferred is not None:
