@@ -35,21 +35,26 @@ class JobSetRecord:
         self.ledger = Ledger(time, self.clock.step)
         self.gang = Gang(jobset, time, self.clock, self.ledger)
         self.deleted = False
-        self._order: dict[str, None] = {}
-        self.watch_conditions(jobset)
+        #: Changes of conditions: (time, type, status).
+        self.transitions: list[tuple[int, str, str]] = []
+        self._status_of: dict[str, str] = {}
+        self.watch_conditions(jobset, time)
 
     @property
     def jobset(self) -> JobSet:
         """The JobSet as it was last."""
         return self.gang.last
 
-    def watch_conditions(self, jobset: JobSet) -> None:
+    def watch_conditions(self, jobset: JobSet, time: int) -> None:
+        """Keep when a condition's status changed, and the order of first appearance."""
         for condition in jobset.status.conditions:
-            self._order.setdefault(condition.type)
+            if self._status_of.get(condition.type) != condition.status:
+                self._status_of[condition.type] = condition.status
+                self.transitions.append((time, condition.type, condition.status))
 
     def condition_types(self) -> list[str]:
         """Return the types of its conditions in the order of first appearance."""
-        return list(self._order)
+        return list(self._status_of)
 
 
 class Recorder:
@@ -180,7 +185,7 @@ class Recorder:
         record = self.jobsets[jobset.uid]
         record.deleted = event.type == "DELETED"
         record.gang.jobset(event)
-        record.watch_conditions(jobset)
+        record.watch_conditions(jobset, event.time)
 
     def _job(self, event: WatchEvent, job: Job) -> None:
         record = self._by_job.get(job.uid)
