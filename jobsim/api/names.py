@@ -24,6 +24,17 @@ _DNS1035_LABEL = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _LABEL_KEY = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = rf"({_LABEL_KEY})?"
 _HTTP_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+_COMPILED = {
+    pattern: re.compile(pattern, re.ASCII)
+    for pattern in (
+        _DNS1123_LABEL,
+        _DNS1123_SUBDOMAIN,
+        _DNS1035_LABEL,
+        _LABEL_KEY,
+        _LABEL_VALUE,
+        _HTTP_PATH,
+    )
+}
 
 
 def generated_name(prefix: str, suffix: str) -> str:
@@ -129,7 +140,7 @@ def domain_prefixed_path_errors(path: str, value: str) -> list[FieldError]:
 
 
 def _matches(pattern: str, value: str) -> bool:
-    return re.fullmatch(pattern, value, re.ASCII) is not None
+    return _COMPILED[pattern].fullmatch(value) is not None
 
 
 def _length_errors(value: str, limit: int) -> list[str]:

@@ -41,6 +41,11 @@ def masked_prefix(name: str) -> str:
 
 def check_meta(meta: ObjectMeta, kind: str) -> list[FieldError]:
     """Return what is wrong with the metadata of a new object, after name generation."""
+    return check_name(meta, kind) + check_rest(meta, kind)
+
+
+def check_name(meta: ObjectMeta, kind: str) -> list[FieldError]:
+    """Return what is wrong with the name of a new object and with what it was generated from."""
     name_problems = NAME_FORMATS.get(kind, names.dns1123_subdomain_errors)
     errors = []
     if meta.generate_name:
@@ -50,10 +55,11 @@ def check_meta(meta: ObjectMeta, kind: str) -> list[FieldError]:
         errors.append(required("metadata.name", "name or generateName is required"))
     else:
         errors += [_invalid("name", meta.name, p) for p in name_problems(meta.name)]
-    return errors + _check_common(meta, kind)
+    return errors
 
 
-def _check_common(meta: ObjectMeta, kind: str) -> list[FieldError]:
+def check_rest(meta: ObjectMeta, kind: str) -> list[FieldError]:
+    """Return what is wrong with an object's metadata apart from its name."""
     errors = []
     if not namespaced(kind):
         if meta.namespace:
@@ -101,7 +107,7 @@ def check_meta_update(new: ObjectMeta, old: ObjectMeta, kind: str) -> list[Field
     ):
         if now != before:
             errors.append(_invalid(field, codec.to_data(now), IMMUTABLE))
-    return errors + _check_common(new, kind)
+    return errors + check_rest(new, kind)
 
 
 def filled_update(new: ObjectMeta, old: ObjectMeta) -> ObjectMeta:

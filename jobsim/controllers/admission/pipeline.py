@@ -16,41 +16,28 @@ from typing import Any
 from jobsim.api import codec
 from jobsim.api._struct import replace
 from jobsim.api.batch import Job
-from jobsim.api.core import PodDisruptionBudget, PriorityClass
+from jobsim.api.core import PodDisruptionBudget
 from jobsim.api.field import FieldError
 from jobsim.api.jobset import JobSet
-from jobsim.api.meta import Labels, Object, ObjectMeta
-from jobsim.api.pod import Pod, PodSpec
+from jobsim.api.meta import Labels, Object
+from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
 from jobsim.api.selectors import matches
 from jobsim.api.writes import Evict
-from jobsim.apiserver.schema_errors import Path, denied, invalid_object
+from jobsim.apiserver.schema_errors import Path, invalid_object
 from jobsim.apiserver.schema_meta import check_meta, check_meta_update, filled_update, with_name
 from jobsim.controllers.admission import job as job_admission
-from jobsim.controllers.admission import manifest, pod_webhook
+from jobsim.controllers.admission import manifest
 from jobsim.controllers.admission.job_validate import create_errors as job_create_errors
 from jobsim.controllers.admission.job_validate_status import status_errors
 from jobsim.controllers.admission.job_validate_update import update_errors as job_update_errors
-from jobsim.controllers.admission.pod import new_status, pod_defaults, template_defaults, with_token
-from jobsim.controllers.admission.pod_validate import pod_errors
+from jobsim.controllers.admission.pod_admission import PodAdmission
+from jobsim.controllers.admission.references import QUEUE_LABEL, LocalQueue, Namespace
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.errors import ApiError
 
-#: A highest priority of 10 digits that users may give; the two above are the system's.
-SYSTEM_CLASSES: Mapping[str, int] = {
-    "system-cluster-critical": 2_000_000_000,
-    "system-node-critical": 2_000_001_000,
-}
 #: What every cluster has.
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-
-
-class Namespace(Object):
-    KIND = "Namespace"
-
-
-class ServiceAccount(Object):
-    KIND = "ServiceAccount"
 
 
 class Admission:
@@ -77,6 +64,7 @@ class Admission:
         self.suffix = suffix
         self.assumed: list[str] = []
         self._assumed: set[str] = set()
+        self._pods = PodAdmission(gates, strict=strict, suffix=suffix, assume=self.assume)
 
     def assume(self, kind: str, name: str) -> None:
         """Note, once, that something is taken as existing."""
@@ -166,9 +154,11 @@ class Admission:
             What a real API server would answer.
         """
         if isinstance(obj, Pod):
-            return self._create_pod(obj, reader)
-        if obj.namespace and self.strict:
             self._check_namespace(obj.namespace, reader)
+            return self._pods.create(obj, reader)
+        if obj.namespace:
+            self._check_namespace(obj.namespace, reader)
+            self._note_queue(obj, reader)
         if isinstance(obj, Job):
             job = job_admission.for_create(obj)
             self._refuse(job, check_meta(job.metadata, "Job") + job_create_errors(job))
@@ -211,6 +201,14 @@ class Admission:
         if isinstance(new, Job) and isinstance(old, Job):
             self._refuse(new, status_errors(new, old))
 
+    def _note_queue(self, obj: Object, reader: Reader) -> None:
+        """Take a queue as existing that a JobSet or Job waits in."""
+        queue = obj.metadata.labels.get(QUEUE_LABEL)
+        if self.strict or not queue or not isinstance(obj, JobSet | Job):
+            return
+        if reader.get(LocalQueue, obj.namespace, queue) is None:
+            self.assume("LocalQueue", queue)
+
     def _refuse(self, obj: Object, errors: Sequence[FieldError]) -> None:
         if errors:
             raise invalid_object(obj.kind, obj.name, errors)
@@ -221,69 +219,6 @@ class Admission:
         if self.strict:
             raise ApiError("NotFound", f'namespaces "{namespace}" not found')
         self.assume("Namespace", namespace)
-
-    # --- pods ----------------------------------------------------------------------------------
-
-    def _create_pod(self, pod: Pod, reader: Reader) -> Pod:
-        self._check_namespace(pod.namespace, reader)
-        spec = template_defaults(pod.spec)
-        spec = pod_defaults(spec)
-        spec = self._with_account(pod, spec, reader)
-        spec = self._with_priority(pod, spec, reader)
-        pod = replace(pod, spec=spec)
-        if pod_webhook.selected(pod):
-            pod = pod_webhook.mutate(pod, reader, self.gates)
-        self._refuse(pod, check_meta(pod.metadata, "Pod") + pod_errors(pod.spec, pod.metadata))
-        if pod_webhook.selected(pod):
-            problem = pod_webhook.validate(pod, reader, self.gates)
-            if problem is not None:
-                raise ApiError("Forbidden", denied("vpod.kb.io") + problem)
-        return replace(pod, status=new_status(pod))
-
-    def _with_account(self, pod: Pod, spec: PodSpec, reader: Reader) -> PodSpec:
-        name = spec.service_account_name
-        if name != "default" and reader.get(ServiceAccount, pod.namespace, name) is None:
-            if self.strict:
-                why = f"error looking up service account {pod.namespace}/{name}"
-                raise _forbidden(pod, f'{why}: serviceaccount "{name}" not found')
-            self.assume("ServiceAccount", name)
-        if self.strict and spec.automount_service_account_token is not False:
-            return with_token(spec, self.suffix())
-        return spec
-
-    def _with_priority(self, pod: Pod, spec: PodSpec, reader: Reader) -> PodSpec:
-        """Set priority and preemption policy from the pod's class (C-ENV-05)."""
-        name = spec.priority_class_name
-        found = self._priority_class(name, reader)
-        if found is None and name:
-            if self.strict:
-                raise _forbidden(pod, f"no PriorityClass with name {name} was found")
-            self.assume("PriorityClass", name)
-        value = found.value if found is not None else 0
-        if spec.priority is not None and spec.priority != value:
-            why = (
-                f"the integer value of priority ({spec.priority}) must not be provided in pod spec; priority "
-                f"admission controller computed {value} from the given PriorityClass name"
-            )
-            raise _forbidden(pod, why)
-        policy = (found.preemption_policy if found is not None else None) or "PreemptLowerPriority"
-        if spec.preemption_policy is not None and spec.preemption_policy != policy:
-            why = (
-                f"the string value of PreemptionPolicy ({spec.preemption_policy}) must not be provided in "
-                f"pod spec; priority admission controller computed {policy} from the given PriorityClass name"
-            )
-            raise _forbidden(pod, why)
-        name = name or (found.name if found is not None else "")
-        return replace(spec, priority=value, preemption_policy=policy, priority_class_name=name)
-
-    def _priority_class(self, name: str, reader: Reader) -> PriorityClass | None:
-        """Return the class of a name; of no name the global default, the lowest if there are several."""
-        if name in SYSTEM_CLASSES:
-            return PriorityClass(metadata=ObjectMeta(name=name), value=SYSTEM_CLASSES[name])
-        if name:
-            return reader.get(PriorityClass, "", name)
-        defaults = [c for c in reader.list(PriorityClass) if c.global_default]
-        return min(defaults, key=lambda c: c.value, default=None)
 
     # --- evictions -----------------------------------------------------------------------------
 
@@ -314,8 +249,3 @@ class Admission:
             raise ApiError(
                 "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget."
             )
-
-
-def _forbidden(pod: Pod, why: str) -> ApiError:
-    name = pod.name or pod.metadata.generate_name
-    return ApiError("Forbidden", f'pods "{name}" is forbidden: {why}')

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from jobsim.api import names
 from jobsim.api.field import FieldError, duplicate, forbidden, invalid
-from jobsim.api.meta import ObjectMeta
 from jobsim.api.pod import PodSpec, PodTemplateSpec
 from jobsim.apiserver.schema_meta import check_annotations, check_labels
 from jobsim.controllers.admission.pod_validate_containers import (
@@ -42,7 +41,7 @@ def template_errors(template: PodTemplateSpec, path: str) -> list[FieldError]:
     return errors
 
 
-def pod_errors(spec: PodSpec, meta: ObjectMeta) -> list[FieldError]:
+def pod_errors(spec: PodSpec) -> list[FieldError]:
     """Return what is wrong with a pod's spec, beyond what a template is checked for too."""
     errors = spec_errors(spec, "spec")
     if spec.ephemeral_containers:
