@@ -36,3 +36,7 @@ class Reader(Protocol):
     def has_blocking_dependent(self, uid: str) -> bool:
         """Tell whether an object with blockOwnerDeletion refers to this UID; cheap while one does."""
         ...
+
+    def count(self, kind: type[O]) -> int:
+        """Return how many objects of a kind there are, without listing them."""
+        ...

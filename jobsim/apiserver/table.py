@@ -135,6 +135,11 @@ class ObjectTable:
             return ()
         return cast("Sequence[O]", _objects(table, bucket))
 
+    def count(self, kind: type[O]) -> int:
+        """Return how many objects of a kind there are, without listing them."""
+        table = self._kinds.get(kind.KIND)
+        return 0 if table is None else len(table.objects)
+
     def dependents(self, uid: str) -> Sequence[Object]:
         """Return objects of any kind with an owner reference to this UID."""
         bucket = self._dependents.get(uid)
