@@ -1,7 +1,7 @@
 """Recorded scheduling cycles: the form ``scheduler-cycle``.
 
-Each case is a pod, nodes, placed pods and budgets, and what one cycle of the real scheduler came to; it is put
-before the product's own ``cycle``.
+Each case is a pod, nodes, placed pods and budgets, and what one cycle of the real scheduler came to; it is
+put before the product's own ``cycle``.
 """
 
 from __future__ import annotations

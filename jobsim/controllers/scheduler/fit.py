@@ -12,6 +12,9 @@ from jobsim.controllers.scheduler.memo import Tracked
 from jobsim.controllers.scheduler.requests import CPU, MEMORY, Port, Request
 from jobsim.controllers.scheduler.snapshot import Snapshot
 
+#: Up to so many nodes are brought up to date one by one.
+_ONE_BY_ONE = 8
+
 
 class Fit:
     """Per node: whether the request fits, and the sum of the resource scores were it placed there."""
@@ -32,6 +35,10 @@ def fit(snapshot: Snapshot, request: Request) -> Fit:
 
 def _tracked(snapshot: Snapshot, request: Request) -> Tracked[Fit]:
     def update(value: Fit, rows: IntArray | None) -> None:
+        if rows is not None and len(rows) <= _ONE_BY_ONE:
+            for node in rows.tolist():
+                value.fits[node], value.score[node] = _at(snapshot, request, node)
+            return
         where: Rows = ALL if rows is None else rows
         fits = enough(snapshot, request, where)
         score = least_allocated(snapshot, request, where)
@@ -44,6 +51,37 @@ def _tracked(snapshot: Snapshot, request: Request) -> Tracked[Fit]:
             value.fits[rows], value.score[rows] = fits, score
 
     return Tracked(Fit(), snapshot.usage_changes, update)
+
+
+def _at(snapshot: Snapshot, request: Request, node: int) -> tuple[bool, int]:
+    """Return what ``enough`` and the two scores are at one node: for a few nodes arrays cost more."""
+    fits = bool(snapshot.pods_count[node] < snapshot.pods_max[node])
+    for name, amount in request.amounts:
+        has, used = snapshot.amounts(name, node)
+        fits = fits and has - used >= amount
+    cpu, cpu_used = snapshot.amounts(CPU, node)
+    memory, memory_used = snapshot.amounts(MEMORY, node)
+    total = weights = 0
+    for has, wanted in (
+        (cpu, int(snapshot.scored_cpu[node]) + request.scored_cpu),
+        (memory, int(snapshot.scored_memory[node]) + request.scored_memory),
+    ):
+        if has > 0:
+            total += max(has - wanted, 0) * 100 // has
+            weights += 1
+    score = total // max(weights, 1)
+    if request.cpu or request.memory:
+        without = _balance_at(cpu_used, cpu, memory_used, memory)
+        with_pod = _balance_at(cpu_used + request.cpu, cpu, memory_used + request.memory, memory)
+        score += 50 + (50 + with_pod - without) // 2
+    return fits, score
+
+
+def _balance_at(cpu_used: int, cpu: int, memory_used: int, memory: int) -> int:
+    if cpu <= 0 or memory <= 0:
+        return 100
+    deviation = abs((min(cpu_used / cpu, 1.0) - min(memory_used / memory, 1.0)) / 2)
+    return int((1 - deviation) * 100)
 
 
 def enough(snapshot: Snapshot, request: Request, rows: Rows = ALL) -> BoolArray:

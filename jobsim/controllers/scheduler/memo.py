@@ -14,7 +14,7 @@ import numpy as np
 from jobsim.controllers.scheduler.columns import IntArray
 
 _LOG_MAX = 100_000
-_MEMOS_MAX = 256
+_MEMOS_MAX = 512
 
 M = TypeVar("M")
 

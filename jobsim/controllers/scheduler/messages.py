@@ -76,3 +76,21 @@ def shortened(note: str) -> str:
 def preempting(scheduler_name: str) -> str:
     """Return the message of a victim's DisruptionTarget condition."""
     return f"{scheduler_name}: preempting to accommodate a higher priority pod"
+
+
+SCHEDULING_GATED = "Scheduling is blocked due to non-empty scheduling gates"
+
+
+def assigned(namespace: str, name: str, node: str) -> str:
+    """Return the text of the event Scheduled."""
+    return f"Successfully assigned {namespace}/{name} to {node}"
+
+
+def preempted_by(uid: str, node: str) -> str:
+    """Return the text of the event Preempted, about a victim."""
+    return f"Preempted by pod {uid} on node {node}"
+
+
+def skips_deleting(namespace: str, name: str) -> str:
+    """Return the text of the event FailedScheduling for a pod that is being deleted."""
+    return f"skip schedule deleting pod: {namespace}/{name}"

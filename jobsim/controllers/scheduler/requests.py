@@ -21,6 +21,9 @@ PODS = "pods"
 #: For scoring alone, a container that asks for no cpu or memory counts as if it asked for this.
 DEFAULT_SCORED: Mapping[str, int] = {CPU: 100 * MILLI, MEMORY: 200 * 2**20 * NANO}
 
+#: No node has more (4.5 PB); bounds sums of hostile requests within 64 bits.
+AMOUNT_MAX = 2**52
+
 Parse = Callable[[Quantity], int]
 Port = tuple[str, str, int]
 
@@ -43,9 +46,9 @@ class Request(Struct):
 
 
 def round_up(resource: str, nano: int) -> int:
-    """Return nano-units as the scheduler counts a resource."""
+    """Return nano-units as the scheduler counts a resource, at most ``AMOUNT_MAX``."""
     unit = MILLI if resource == CPU else NANO
-    return -(-nano // unit)
+    return min(-(-nano // unit), AMOUNT_MAX)
 
 
 def request_of(pod: Pod, parse: Parse) -> Request:
@@ -68,6 +71,18 @@ def request_of(pod: Pod, parse: Parse) -> Request:
         scored_memory=round_up(MEMORY, scored.get(MEMORY, 0)),
         ports=_ports(spec),
     )
+
+
+def template_key(spec: PodSpec) -> tuple[object, ...] | None:
+    """Return what decides a plain pod's request, None when more than its containers' requests does.
+
+    Pods of one template share it: the key of a memo.
+    """
+    if spec.init_containers or spec.overhead or spec.resources is not None:
+        return None
+    if any(port.host_port for container in spec.containers for port in container.ports):
+        return None
+    return tuple([tuple(container.resources.requests.items()) for container in spec.containers])
 
 
 _CHECKED_FIRST: Mapping[str, int] = {CPU: 0, MEMORY: 1, EPHEMERAL: 2}

@@ -4,38 +4,28 @@ A mutable object owned by the shell, fed by watch events (``apply``) and by the 
 (``assume``); a cycle only reads it (and fills memos).  Pods count from bind or assumption until
 they are terminal or gone, not at deletionTimestamp (K-SCH-09).
 
-Source: kubernetes pkg/scheduler/backend/cache (cache.go, snapshot.go, node_tree.go),
-pkg/scheduler/eventhandlers.go.
+Source: kubernetes pkg/scheduler/backend/cache/cache.go, pkg/scheduler/eventhandlers.go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-import numpy as np
-
-from jobsim.api._struct import Quantity
 from jobsim.api.core import Node, PodDisruptionBudget, Service
 from jobsim.api.meta import Labels, Unstructured
 from jobsim.api.pod import Pod
-from jobsim.api.quantity import QuantityError, parse
 from jobsim.api.watch import WatchEvent
 from jobsim.controllers.scheduler.columns import (
-    BoolArray,
-    Column,
-    IntArray,
-    LabelColumn,
     PortTable,
-    TaintColumn,
 )
-from jobsim.controllers.scheduler.memo import ChangeLog, Memos
-from jobsim.controllers.scheduler.requests import CPU, MEMORY, PODS, round_up
+from jobsim.controllers.scheduler.memo import Memos
+from jobsim.controllers.scheduler.nodes import NodeColumns
+from jobsim.controllers.scheduler.requests import Request, request_of, template_key
 from jobsim.controllers.scheduler.services import ServiceIndex
 from jobsim.controllers.scheduler.tables import EACH_NODE, AffinityTables
-from jobsim.controllers.scheduler.tree import NodeTree
 from jobsim.controllers.scheduler.views import NOT_STARTED, PodView, identity, view_of
 
-_QUANTITIES_KEPT = 10_000
+_REQUESTS_KEPT = 10_000
 
 
 class Placed:
@@ -68,88 +58,25 @@ class Placed:
         )
 
 
-class Snapshot:
+class Snapshot(NodeColumns):
     """Nodes and placed pods as the scheduler sees them."""
 
     def __init__(self) -> None:
-        self.nodes: list[Node | None] = []
-        self.numbers: dict[str, int] = {}
-        self.alive: Column[np.bool_] = Column(np.bool_, 0)
-        self.unschedulable: Column[np.bool_] = Column(np.bool_, 0)
-        self.pods_max: Column[np.int64] = Column(np.int64, 0)
-        self.pods_count: Column[np.int64] = Column(np.int64, 0)
-        self.scored_cpu: Column[np.int64] = Column(np.int64, 0)
-        self.scored_memory: Column[np.int64] = Column(np.int64, 0)
-        self.taints = TaintColumn()
+        super().__init__()
         self.ports = PortTable()
         self.services = ServiceIndex()
         self.budgets: dict[tuple[str, str], PodDisruptionBudget] = {}
-        self.with_images = 0
         #: Where the next search starts in the node list (K-SCH-13).
         self.next_start = 0
-        #: Node numbers whose pods or capacity changed / whose labels, taints or presence changed.
-        self.usage_changes = ChangeLog()
-        self.node_changes = ChangeLog()
         self.memos = Memos()
         self.tables = AffinityTables(self._domain_of, self._domain_count, self._attached)
-        self._allocatable: dict[str, Column[np.int64]] = {}
-        self._requested: dict[str, Column[np.int64]] = {}
-        self._labels: dict[str, LabelColumn] = {}
-        self._tree = NodeTree()
-        self._free: list[int] = []
         self._placed: dict[str, Placed] = {}
         self._on_node: dict[str, dict[str, Placed]] = {}
         self._nominated: dict[str, tuple[PodView, str]] = {}
         self._sequence = 0
         self._priorities: dict[int, int] = {}
-        self._quantities: dict[Quantity, int] = {}
-        for name in (CPU, MEMORY):
-            self._resource(name)
-
-    # --- reading ---------------------------------------------------------------------------
-
-    @property
-    def size(self) -> int:
-        """How many node numbers are in use or were (the length of all columns)."""
-        return len(self.nodes)
-
-    @property
-    def node_count(self) -> int:
-        """How many nodes there are."""
-        return len(self.numbers)
-
-    def order(self) -> IntArray | None:
-        """Return node numbers in the order of the scheduler's list; None when that is 0, 1, 2, ..."""
-        return self._tree.order()
-
-    def name(self, node: int) -> str:
-        """Return a node's name."""
-        found = self.nodes[node]
-        assert found is not None
-        return found.metadata.name
-
-    def allocatable(self, resource: str) -> IntArray:
-        """Return what each node has of a resource (cpu: thousandths)."""
-        return self._resource(resource)[0].view()
-
-    def requested(self, resource: str) -> IntArray:
-        """Return what placed pods ask of each node."""
-        return self._resource(resource)[1].view()
-
-    def label(self, key: str) -> LabelColumn:
-        """Return the column of a label key."""
-        column = self._labels.get(key)
-        if column is None:
-            column = self._labels[key] = LabelColumn(key)
-            column.column.resize(self.size)
-            for number, node in enumerate(self.nodes):
-                if node is not None:
-                    column.set(number, node.metadata.labels)
-        return column
-
-    def domains(self, topology_key: str) -> IntArray:
-        """Return each node's domain number for a topology key, -1 without the label."""
-        return self.label(topology_key).column.view()
+        self._requests: dict[tuple[object, ...], Request] = {}
+        self._last_view: PodView | None = None
 
     def pods_on(self, node: int) -> list[Placed]:
         """Return the pods on a node in order of arrival."""
@@ -175,123 +102,20 @@ class Snapshot:
 
     def view(self, pod: Pod) -> PodView:
         """Return a pod's view."""
-        return view_of(pod, self.nano)
+        if self._last_view is None or self._last_view.pod is not pod:
+            self._last_view = view_of(pod, self._request(pod))
+        return self._last_view
 
-    def nano(self, quantity: Quantity) -> int:
-        """Return ``api.quantity.parse`` of a quantity, remembered."""
-        known = self._quantities.get(quantity)
+    def _request(self, pod: Pod) -> Request:
+        key = template_key(pod.spec)
+        if key is None:
+            return request_of(pod, self.nano)
+        known = self._requests.get(key)
         if known is None:
-            if len(self._quantities) >= _QUANTITIES_KEPT:
-                self._quantities.clear()
-            known = self._quantities[quantity] = parse(quantity)
+            if len(self._requests) >= _REQUESTS_KEPT:
+                self._requests.clear()
+            known = self._requests[key] = request_of(pod, self.nano)
         return known
-
-    # --- nodes -----------------------------------------------------------------------------
-
-    def add_node(self, node: Node) -> None:
-        """Add a node; pods that were bound to its name before count from now on."""
-        if node.metadata.name in self.numbers:
-            self.update_node(node)
-            return
-        number = self._free.pop() if self._free else self._extend()
-        name = node.metadata.name
-        self.nodes[number] = node
-        self.numbers[name] = number
-        self.alive[number] = True
-        self._tree.add(name, number, node.metadata.labels)
-        self._fill(number, None, node)
-        for placed in self._on_node.get(name, {}).values():
-            placed.node = number
-            self._count(placed, 1)
-
-    def update_node(self, node: Node) -> None:
-        """Take over what changed of a node."""
-        number = self.numbers.get(node.metadata.name)
-        if number is None:
-            self.add_node(node)
-            return
-        old = self.nodes[number]
-        assert old is not None
-        moved = old.metadata.labels != node.metadata.labels
-        placed = list(self._on_node.get(node.metadata.name, {}).values()) if moved else []
-        for one in placed:
-            self.tables.add(one.view, number, -1)
-        self.nodes[number] = node
-        self._fill(number, old, node)
-        if moved:
-            self._tree.move(node.metadata.name, number, node.metadata.labels)
-        for one in placed:
-            self.tables.add(one.view, number, 1)
-
-    def remove_node(self, name: str) -> None:
-        """Forget a node; its pods stay known by the node's name."""
-        number = self.numbers.pop(name, None)
-        if number is None:
-            return
-        for placed in self._on_node.get(name, {}).values():
-            self._count(placed, -1)
-            placed.node = -1
-        old = self.nodes[number]
-        assert old is not None
-        self.with_images -= bool(old.status.images)
-        self.nodes[number] = None
-        self.alive[number] = False
-        self._tree.remove(name)
-        self._free.append(number)
-        self.node_changes.add(number)
-        self.usage_changes.add(number)
-
-    def _extend(self) -> int:
-        self.nodes.append(None)
-        size = len(self.nodes)
-        for column in (self.alive, self.unschedulable):
-            column.resize(size)
-        for amounts in (self.pods_max, self.pods_count, self.scored_cpu, self.scored_memory):
-            amounts.resize(size)
-        for name, allocatable in self._allocatable.items():
-            allocatable.resize(size)
-            self._requested[name].resize(size)
-        for label in self._labels.values():
-            label.column.resize(size)
-        self.taints.column.resize(size)
-        return size - 1
-
-    def _fill(self, number: int, old: Node | None, node: Node) -> None:
-        """Write a node's columns."""
-        if old is None or old.status.allocatable != node.status.allocatable:
-            self._fill_allocatable(number, node.status.allocatable)
-            self.usage_changes.add(number)
-        meta, spec = node.metadata, node.spec
-        if old is None or old.metadata.labels != meta.labels or old.spec != spec:
-            self.unschedulable[number] = spec.unschedulable
-            self.taints.set(number, spec.taints)
-            for column in self._labels.values():
-                column.set(number, meta.labels)
-            self.node_changes.add(number)
-        self.with_images += bool(node.status.images) - bool(old is not None and old.status.images)
-
-    def _fill_allocatable(self, number: int, amounts: Mapping[str, Quantity]) -> None:
-        for column in self._allocatable.values():
-            column[number] = 0
-        self.pods_max[number] = 0
-        for name, quantity in amounts.items():
-            try:
-                amount = round_up(name, self.nano(quantity))
-            except QuantityError:
-                continue
-            if name == PODS:
-                self.pods_max[number] = amount
-            else:
-                self._resource(name)[0][number] = min(amount, 2**62)
-
-    def _resource(self, name: str) -> tuple[Column[np.int64], Column[np.int64]]:
-        found = self._allocatable.get(name)
-        if found is None:
-            found = self._allocatable[name] = Column(np.int64, 0)
-            self._requested[name] = Column(np.int64, 0)
-            found.resize(self.size)
-            self._requested[name].resize(self.size)
-        return found, self._requested[name]
 
     def _domain_of(self, topology_key: str, node: int) -> int:
         return int(self.label(topology_key).column[node])
@@ -355,6 +179,20 @@ class Snapshot:
         sequence = known.sequence
         self._remove(known)
         self._place(self.view(pod), pod.spec.node_name).sequence = sequence
+
+    def _joined(self, name: str, number: int) -> None:
+        for placed in self._on_node.get(name, {}).values():
+            placed.node = number
+            self._count(placed, 1)
+
+    def _left(self, name: str) -> None:
+        for placed in self._on_node.get(name, {}).values():
+            self._count(placed, -1)
+            placed.node = -1
+
+    def _relabelled(self, name: str, amount: int) -> None:
+        for placed in self._on_node.get(name, {}).values():
+            self.tables.add(placed.view, placed.node, amount)
 
     def _place(self, view: PodView, node_name: str) -> Placed:
         before = self._placed.get(view.uid)
@@ -434,7 +272,3 @@ class Snapshot:
     def set_namespace(self, name: str, labels: Labels) -> None:
         """Note a namespace's labels (terms with a namespaceSelector look at them)."""
         self.tables.set_namespace(name, {"kubernetes.io/metadata.name": name, **labels})
-
-    def usable(self) -> BoolArray:
-        """Return which node numbers stand for a node."""
-        return self.alive.view()

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobsim.api._struct import Struct
+from jobsim.api.meta import Labels
 from jobsim.api.pod import TopologySpreadConstraint
 from jobsim.controllers.scheduler.columns import BoolArray, IntArray
 from jobsim.controllers.scheduler.snapshot import Snapshot
@@ -89,7 +90,12 @@ def default_constraints(snapshot: Snapshot, view: PodView) -> list[Constraint]:
     pairs = snapshot.services.merged_selector(view.namespace, view.labels)
     if not pairs:
         return []
-    question = _per_node([(key, "In", (value,)) for key, value in sorted(pairs.items())], view.namespace)
+    key = ("spread", view.namespace, *pairs.items())
+    return snapshot.memos.get(key, lambda: _system_constraints(pairs, view.namespace))
+
+
+def _system_constraints(pairs: Labels, namespace: str) -> list[Constraint]:
+    question = _per_node([(key, "In", (value,)) for key, value in sorted(pairs.items())], namespace)
     return [Constraint(topology_key=key, max_skew=skew, question=question) for key, skew in SYSTEM_DEFAULT]
 
 
@@ -173,7 +179,9 @@ def spread_score(snapshot: Snapshot, view: PodView, masks: NodeMasks, rows: IntA
     inside = rows[scored] if strict else rows
     raw = np.zeros(len(rows), dtype=np.float64)
     for constraint in found:
-        raw += _score_part(snapshot, masks, constraint, labelled, inside, rows)
+        part = _score_part(snapshot, masks, constraint, labelled, inside, rows)
+        if part is not None:
+            raw += part
     points = np.where(scored, np.floor(raw + 0.5), 0).astype(np.int64) if strict else _rounded(raw)
     return _normalised(points, scored if strict else None)
 
@@ -189,8 +197,10 @@ def _score_part(
     labelled: BoolArray,
     inside: IntArray,
     rows: IntArray,
-) -> npt.NDArray[np.float64]:
+) -> npt.NDArray[np.float64] | None:
     """Return one constraint's part: matching pods in the domain, weighted by how many domains there are."""
+    if not snapshot.label(constraint.topology_key).values:
+        return None
     domains = snapshot.domains(constraint.topology_key)
     per_node = snapshot.tables.counts(constraint.question)
     there = domains[rows]
@@ -210,7 +220,8 @@ def _score_part(
             )
             count = by_domain[there + 1].astype(np.int64)
     part = count * weight + float(constraint.max_skew - 1)
-    return np.where(there >= 0, part, 0.0)
+    absent = there < 0
+    return np.where(absent, 0.0, part) if absent.any() else np.broadcast_to(part, there.shape)
 
 
 def _normalised(points: IntArray, scored: BoolArray | None) -> IntArray:

@@ -60,7 +60,7 @@ def node_masks(snapshot: Snapshot, spec: PodSpec) -> NodeMasks:
 def _tracked(snapshot: Snapshot, spec: PodSpec) -> Tracked[NodeMasks]:
     def update(masks: NodeMasks, rows: IntArray | None) -> None:
         where: Rows = ALL if rows is None else rows
-        cordoned = snapshot.unschedulable.view()[where] & (not _tolerates_cordon(spec.tolerations))
+        cordoned = snapshot.unschedulable.view()[where] & (not tolerates_cordon(spec.tolerations))
         tainted, soft = _taints(snapshot, spec.tolerations, where)
         unselected = ~selected(snapshot, spec, where)
         usable = snapshot.usable()[where]
@@ -76,7 +76,8 @@ def _tracked(snapshot: Snapshot, spec: PodSpec) -> Tracked[NodeMasks]:
     return Tracked(NodeMasks(), snapshot.node_changes, update)
 
 
-def _tolerates_cordon(tolerations: tuple[Toleration, ...]) -> bool:
+def tolerates_cordon(tolerations: tuple[Toleration, ...]) -> bool:
+    """Tell whether a pod may go to a cordoned node."""
     return any(tolerates(toleration, _CORDON) for toleration in tolerations)
 
 

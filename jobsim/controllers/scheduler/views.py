@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from jobsim.api._struct import Struct, replace
 from jobsim.api.meta import Labels
 from jobsim.api.pod import Pod, PodAffinity, PodAffinityTerm, WeightedPodAffinityTerm
-from jobsim.controllers.scheduler.requests import Parse, Request, request_of
+from jobsim.controllers.scheduler.requests import Request
 from jobsim.controllers.scheduler.terms import Question, all_terms_questions, term_question
 
 #: A pod counts as started so late when its status has no start time.
@@ -50,21 +50,15 @@ def identity(pod: Pod) -> str:
     return pod.metadata.uid or f"{pod.metadata.namespace}/{pod.metadata.name}"
 
 
-def view_of(pod: Pod, parse: Parse) -> PodView:
-    """Return a pod's view.
-
-    Parameters
-    ----------
-    parse : callable
-        ``api.quantity.parse``, or a memo of it.
-    """
+def view_of(pod: Pod, request: Request) -> PodView:
+    """Return a pod's view, given what it asks for (``request_of``)."""
     meta, spec = pod.metadata, pod.spec
     view = PodView(
         pod=pod,
         uid=identity(pod),
         namespace=meta.namespace,
         labels=meta.labels,
-        request=request_of(pod, parse),
+        request=request,
         priority=spec.priority or 0,
         terminating=meta.deletion_timestamp is not None,
     )
