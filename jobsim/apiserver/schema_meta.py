@@ -39,9 +39,65 @@ def masked_prefix(name: str) -> str:
     return name[:-2] + "a" if len(name) > 1 and name.endswith("-") else name
 
 
-def check_meta(meta: ObjectMeta, kind: str) -> list[FieldError]:
+class Known:
+    """A memory of metadata that was found good, so that objects of one kind are checked once.
+
+    Dropped when it grows; what it holds changes no answer.
+    """
+
+    PAIRS_MAX = 200_000
+
+    def __init__(self) -> None:
+        self._labels: set[tuple[str, str]] = set()
+        self._annotation_keys: set[str] = set()
+        self._rest: object = None
+
+    def label_errors(self, labels: Mapping[str, str], path: str) -> list[FieldError]:
+        """Return what is wrong with labels."""
+        if self._labels.issuperset(labels.items()):
+            return []
+        new = {key: value for key, value in labels.items() if (key, value) not in self._labels}
+        errors = check_labels(new, path)
+        if not errors:
+            if len(self._labels) > self.PAIRS_MAX:
+                self._labels.clear()
+            self._labels.update(new.items())
+        return errors
+
+    def annotation_errors(self, annotations: Mapping[str, str], path: str) -> list[FieldError]:
+        """Return what is wrong with annotations."""
+        if self._annotation_keys.issuperset(annotations):
+            return _size_errors(annotations, path)
+        errors = check_annotations(annotations, path)
+        if not errors:
+            self._annotation_keys.update(annotations)
+        return errors
+
+    def rest_errors(self, meta: ObjectMeta, kind: str) -> list[FieldError]:
+        """Return what is wrong with namespace, generation, owners and finalizers."""
+        rest = (meta.namespace, meta.generation, meta.finalizers, meta.owner_references, kind)
+        if rest == self._rest:
+            return []
+        errors = check_rest(meta, kind)
+        self._rest = rest if not errors else None
+        return errors
+
+
+def check_meta(meta: ObjectMeta, kind: str, known: Known) -> list[FieldError]:
     """Return what is wrong with the metadata of a new object, after name generation."""
-    return check_name(meta, kind) + check_rest(meta, kind)
+    return check_name(meta, kind) + _check_maps(meta, kind, known)
+
+
+def _check_maps(meta: ObjectMeta, kind: str, known: Known) -> list[FieldError]:
+    """Check all but the name; upstream has labels and annotations between the rest."""
+    rest = known.rest_errors(meta, kind)
+    before = [e for e in rest if e.path in ("metadata.namespace", "metadata.generation")]
+    return (
+        before
+        + known.label_errors(meta.labels, "metadata.labels")
+        + known.annotation_errors(meta.annotations, "metadata.annotations")
+        + [e for e in rest if e not in before]
+    )
 
 
 def check_name(meta: ObjectMeta, kind: str) -> list[FieldError]:
@@ -59,7 +115,7 @@ def check_name(meta: ObjectMeta, kind: str) -> list[FieldError]:
 
 
 def check_rest(meta: ObjectMeta, kind: str) -> list[FieldError]:
-    """Return what is wrong with an object's metadata apart from its name."""
+    """Return what is wrong with an object's namespace, generation, owners and finalizers."""
     errors = []
     if not namespaced(kind):
         if meta.namespace:
@@ -72,13 +128,11 @@ def check_rest(meta: ObjectMeta, kind: str) -> list[FieldError]:
         ]
     if meta.generation < 0:
         errors.append(_invalid("generation", meta.generation, "must be greater than or equal to 0"))
-    errors += check_labels(meta.labels, "metadata.labels")
-    errors += check_annotations(meta.annotations, "metadata.annotations")
     errors += _check_owners(meta.owner_references)
     return errors + _check_finalizers(meta.finalizers)
 
 
-def check_meta_update(new: ObjectMeta, old: ObjectMeta, kind: str) -> list[FieldError]:
+def check_meta_update(new: ObjectMeta, old: ObjectMeta, kind: str, known: Known) -> list[FieldError]:
     """Return what is wrong with the metadata of a changed object.
 
     The resourceVersion is not asked for: who writes without one means the object as it is.
@@ -107,7 +161,7 @@ def check_meta_update(new: ObjectMeta, old: ObjectMeta, kind: str) -> list[Field
     ):
         if now != before:
             errors.append(_invalid(field, codec.to_data(now), IMMUTABLE))
-    return errors + check_rest(new, kind)
+    return errors + _check_maps(new, kind, known)
 
 
 def filled_update(new: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
@@ -141,10 +195,15 @@ def check_annotations(annotations: Mapping[str, str], path: str) -> list[FieldEr
     errors = []
     for key in annotations:
         errors += [invalid(path, key, problem) for problem in names.qualified_name_errors(key.lower())]
-    size = sum(names.byte_length(key) + names.byte_length(value) for key, value in annotations.items())
-    if size > ANNOTATIONS_BYTES_MAX:
-        errors.append(too_long(path, ANNOTATIONS_BYTES_MAX))
-    return errors
+    return errors + _size_errors(annotations, path)
+
+
+def _size_errors(annotations: Mapping[str, str], path: str) -> list[FieldError]:
+    # Characters are the quick lower bound of what counts: bytes.
+    size = sum(map(len, annotations)) + sum(map(len, annotations.values()))
+    if size * 4 > ANNOTATIONS_BYTES_MAX:
+        size = sum(names.byte_length(k) + names.byte_length(v) for k, v in annotations.items())
+    return [too_long(path, ANNOTATIONS_BYTES_MAX)] if size > ANNOTATIONS_BYTES_MAX else []
 
 
 def check_selector(selector: LabelSelector | None, path: str) -> list[FieldError]:

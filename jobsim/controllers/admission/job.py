@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from jobsim.api._struct import replace
-from jobsim.api.batch import Job, JobSpec, JobStatus
+from jobsim.api.batch import Job, JobSpec
 from jobsim.api.meta import Labels, LabelSelector
-from jobsim.controllers.admission.pod import template_defaults
 
 INT32_MAX = 2**31 - 1
 JOB_NAME = "batch.kubernetes.io/job-name"
@@ -20,7 +19,7 @@ LEGACY_CONTROLLER_UID = "controller-uid"
 
 
 def defaulted(job: Job) -> Job:
-    """Return a Job with the server's defaults, its template's included."""
+    """Return a Job with the server's defaults, those of its pod template left to ``pod``."""
     spec = job.spec
     changes: dict[str, Any] = {}
     if spec.parallelism is None:
@@ -40,9 +39,6 @@ def defaulted(job: Job) -> Job:
         changes["pod_replacement_policy"] = policy
     if spec.pod_failure_policy is not None:
         changes["pod_failure_policy"] = _with_statuses(spec)
-    pod = template_defaults(spec.template.spec)
-    if pod is not spec.template.spec:
-        changes["template"] = replace(spec.template, spec=pod)
     return replace(job, spec=replace(spec, **changes)) if changes else job
 
 
@@ -102,8 +98,3 @@ def _generated_labels(job: Job) -> Labels:
         CONTROLLER_UID: job.uid,
     }
     return {**generated, **job.spec.template.metadata.labels}
-
-
-def for_create(job: Job) -> Job:
-    """Return a new Job as the server would store it: defaulted, selector generated, no status."""
-    return replace(with_selector(defaulted(job)), status=JobStatus())

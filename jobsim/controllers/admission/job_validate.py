@@ -18,7 +18,6 @@ from jobsim.controllers.admission.job import (
     LEGACY_JOB_NAME,
 )
 from jobsim.controllers.admission.job_validate_policies import policy_errors
-from jobsim.controllers.admission.pod_validate import template_errors
 
 INDEXED_PARALLELISM_MAX = 100_000
 FAILED_INDEXES_MAX = 100_000
@@ -28,10 +27,13 @@ HIGH_COMPLETIONS_MAX = 10_000
 MANAGED_BY_BYTES_MAX = 63
 
 
-def create_errors(job: Job) -> list[FieldError]:
-    """Return what is wrong with a new Job (``job.for_create``), metadata not looked at."""
+def create_errors(job: Job, in_template: list[FieldError]) -> list[FieldError]:
+    """Return what is wrong with a new Job (with defaults and selector), metadata not looked at.
+
+    ``in_template`` is what is wrong with its pod template.
+    """
     errors = [] if job.spec.manual_selector else _label_errors(job)
-    errors += spec_errors(job.spec)
+    errors += spec_errors(job.spec, in_template)
     completions = job.spec.completions
     if job.spec.completion_mode == "Indexed" and completions is not None and completions > 0:
         hostname = f"{job.name}-{completions - 1}"
@@ -67,12 +69,12 @@ def _shown_labels(labels: Labels) -> Labels:
     return dict(sorted(labels.items()))
 
 
-def spec_errors(spec: JobSpec) -> list[FieldError]:
+def spec_errors(spec: JobSpec, in_template: list[FieldError]) -> list[FieldError]:
     """Return what is wrong with a Job's spec, in upstream's order."""
     errors = _number_errors(spec)
     errors += _mode_errors(spec)
     errors += policy_errors(spec)
-    errors += template_errors(spec.template, "spec.template")
+    errors += in_template
     errors += _restart_policy_errors(spec)
     if spec.selector is None:
         return [*errors, required("spec.selector")]

@@ -17,14 +17,13 @@ from jobsim.controllers.admission.job_validate import spec_errors
 from jobsim.controllers.admission.semantic import semantic_form
 
 
-def update_errors(new: Job, old: Job) -> list[FieldError]:
+def update_errors(new: Job, old: Job, in_template: list[FieldError]) -> list[FieldError]:
     """Return what is wrong with a changed Job, metadata not looked at.
 
+    ``in_template`` is what is wrong with its pod template; one that did not change was valid.
     Whether the template may change is decided by the old Job, so one write may change it and resume.
     """
-    if new.spec == old.spec:
-        return []
-    errors = spec_errors(new.spec)
+    errors = spec_errors(new.spec, in_template)
     errors += _completions_errors(new.spec, old.spec)
     errors += _immutable("selector", new.spec.selector, old.spec.selector)
     errors += _template_errors(new, old)

@@ -33,7 +33,7 @@ from jobsim.apiserver.schema_errors import (
     invalid_object,
 )
 from jobsim.apiserver.schema_go import GoError
-from jobsim.apiserver.schema_meta import check_meta, check_meta_update, filled_update, with_name
+from jobsim.apiserver.schema_meta import Known, check_meta, check_meta_update, filled_update, with_name
 from jobsim.apiserver.schema_strict import path_text, pruned_fields, unknown_fields
 from jobsim.apiserver.schema_types import Type
 from jobsim.controllers.admission import jobset_default, jobset_update, jobset_validate
@@ -277,7 +277,7 @@ def create_jobset(doc: Document, reader: Reader, gates: Gates, suffix: Callable[
     doc = {key: value for key, value in without_system_meta(doc).items() if key != "status"}
     jobset = with_name(as_object(doc), suffix)
     doc["metadata"]["name"] = jobset.name
-    errors = check_meta(jobset.metadata, "JobSet")
+    errors = check_meta(jobset.metadata, "JobSet", Known())
     errors += schema_crd.check(doc, JOBSET)
     errors += schema_crd.check_rules(doc, JOBSET, errors)
     if errors:
@@ -348,7 +348,7 @@ def update_jobset(doc: Document, old: Document, gates: Gates) -> dict[str, Any]:
     before = as_object({**old, "spec": {}})
     after = as_object({**doc, "spec": {}})
     after = after.with_meta(**_filled(after, before))
-    errors = check_meta_update(after.metadata, before.metadata, "JobSet")
+    errors = check_meta_update(after.metadata, before.metadata, "JobSet", Known())
     errors += schema_crd.check(doc, JOBSET, old)
     errors += schema_crd.check_rules(doc, JOBSET, errors, old)
     if errors:

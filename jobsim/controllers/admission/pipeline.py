@@ -25,12 +25,10 @@ from jobsim.api.reader import Reader
 from jobsim.api.selectors import matches
 from jobsim.api.writes import Evict
 from jobsim.apiserver.schema_errors import Path, invalid_object
-from jobsim.apiserver.schema_meta import check_meta, check_meta_update, filled_update, with_name
-from jobsim.controllers.admission import job as job_admission
+from jobsim.apiserver.schema_meta import Known, check_meta, check_meta_update, filled_update, with_name
 from jobsim.controllers.admission import manifest
-from jobsim.controllers.admission.job_validate import create_errors as job_create_errors
+from jobsim.controllers.admission.job_admission import JobAdmission
 from jobsim.controllers.admission.job_validate_status import status_errors
-from jobsim.controllers.admission.job_validate_update import update_errors as job_update_errors
 from jobsim.controllers.admission.pod_admission import PodAdmission
 from jobsim.controllers.admission.references import QUEUE_LABEL, LocalQueue, Namespace
 from jobsim.controllers.jobset.gates import Gates
@@ -64,7 +62,9 @@ class Admission:
         self.suffix = suffix
         self.assumed: list[str] = []
         self._assumed: set[str] = set()
-        self._pods = PodAdmission(gates, strict=strict, suffix=suffix, assume=self.assume)
+        self._known = Known()
+        self._jobs = JobAdmission(self._known)
+        self._pods = PodAdmission(gates, self._known, strict=strict, suffix=suffix, assume=self.assume)
 
     def assume(self, kind: str, name: str) -> None:
         """Note, once, that something is taken as existing."""
@@ -160,14 +160,12 @@ class Admission:
             self._check_namespace(obj.namespace, reader)
             self._note_queue(obj, reader)
         if isinstance(obj, Job):
-            job = job_admission.for_create(obj)
-            self._refuse(job, check_meta(job.metadata, "Job") + job_create_errors(job))
-            return job_admission.with_labels(job)
+            return self._jobs.create(obj)
         if isinstance(obj, JobSet):
             doc = manifest.create_jobset(codec.to_dict(obj), reader, self.gates, self.suffix)
             created = manifest.as_object(doc)
             return replace(created, metadata=replace(obj.metadata, name=created.name))
-        self._refuse(obj, check_meta(obj.metadata, obj.kind))
+        self._refuse(obj, check_meta(obj.metadata, obj.kind, self._known))
         return obj
 
     def admit_update(self, new: Object, old: Object, reader: Reader) -> Object:
@@ -183,11 +181,9 @@ class Admission:
             doc = manifest.update_jobset(codec.to_dict(new), codec.to_dict(old), self.gates)
             updated = manifest.as_object(doc)
             return replace(updated, metadata=new.metadata)
-        errors = check_meta_update(new.metadata, old.metadata, new.kind)
         if isinstance(new, Job) and isinstance(old, Job):
-            new = job_admission.defaulted(new)
-            errors += job_update_errors(new, old)
-        self._refuse(new, errors)
+            return self._jobs.update(new, old)
+        self._refuse(new, check_meta_update(new.metadata, old.metadata, new.kind, self._known))
         return new
 
     def admit_status(self, new: Object, old: Object) -> None:

@@ -1,8 +1,7 @@
 """Creating pods: built-in admission plugins, webhooks, validation; fast for pods of one template.
 
 Pods of one owner differ in name, labels and hostname alone, so what the spec decides is worked out
-once and remembered (``_Prepared``); labels known to be good are not checked again.  Both memories
-live on the object and are dropped when they grow.
+once and remembered on the object (``_Prepared``).
 
 Order as upstream: ServiceAccount, Priority, DefaultTolerationSeconds, mutating webhook, validation,
 validating webhook.  Differs: what a webhook adds is not validated.
@@ -23,7 +22,7 @@ from jobsim.api.meta import Object, ObjectMeta
 from jobsim.api.pod import Pod, PodSpec, PodStatus
 from jobsim.api.reader import Reader
 from jobsim.apiserver.schema_errors import denied, invalid_object
-from jobsim.apiserver.schema_meta import check_name, check_rest
+from jobsim.apiserver.schema_meta import Known, check_meta
 from jobsim.controllers.admission import pod_webhook
 from jobsim.controllers.admission.pod import new_status, pod_defaults, template_defaults, with_token
 from jobsim.controllers.admission.pod_validate import pod_errors
@@ -38,7 +37,6 @@ SYSTEM_CLASSES: Mapping[str, int] = {
 }
 DEFAULT_POLICY = "PreemptLowerPriority"
 _OWNERS_MAX = 1_000
-_LABELS_MAX = 200_000
 
 #: Takes a kind and a name of something that is taken as existing.
 Assume = Callable[[str, str], None]
@@ -57,15 +55,15 @@ class _Prepared(NamedTuple):
 class PodAdmission:
     """The admission of new pods (parameters: see ``pipeline.Admission``)."""
 
-    def __init__(self, gates: Gates, *, strict: bool, suffix: Callable[[], str], assume: Assume) -> None:
+    def __init__(
+        self, gates: Gates, known: Known, *, strict: bool, suffix: Callable[[], str], assume: Assume
+    ) -> None:
         self._gates = gates
+        self._known = known
         self._strict = strict
         self._suffix = suffix
         self._assume = assume
         self._prepared: dict[str, _Prepared] = {}
-        self._good_labels: set[tuple[str, str]] = set()
-        self._good_keys: set[str] = set()
-        self._good_rest: object = None
 
     def create(self, pod: Pod, reader: Reader) -> Pod:
         """Return a new pod as it is to be stored.
@@ -87,7 +85,7 @@ class PodAdmission:
         in_jobset = pod_webhook.selected(pod)
         if in_jobset:
             pod = pod_webhook.mutate(pod, reader, self._gates)
-        errors = [*self._meta_errors(pod.metadata), *ready.errors]
+        errors = [*check_meta(pod.metadata, "Pod", self._known), *ready.errors]
         if hostname:
             errors += [invalid("spec.hostname", hostname, p) for p in names.dns1123_label_errors(hostname)]
         if errors:
@@ -179,26 +177,6 @@ class PodAdmission:
             raise _forbidden(pod, why)
         name = name or (found.name if found is not None else "")
         return replace(spec, priority=value, preemption_policy=policy, priority_class_name=name)
-
-    # --- metadata ------------------------------------------------------------------------------
-
-    def _meta_errors(self, meta: ObjectMeta) -> list[FieldError]:
-        """Return what is wrong with a pod's metadata; what was seen before is known to be good."""
-        errors = check_name(meta, "Pod")
-        rest = (meta.namespace, meta.finalizers, meta.owner_references)
-        keys_known = self._good_keys.issuperset(meta.annotations)
-        if keys_known and rest == self._good_rest and self._good_labels.issuperset(meta.labels.items()):
-            return errors
-        labels = {k: v for k, v in meta.labels.items() if (k, v) not in self._good_labels}
-        annotations = {} if keys_known else meta.annotations
-        found = check_rest(replace(meta, labels=labels, annotations=annotations), "Pod")
-        if not found:
-            if len(self._good_labels) > _LABELS_MAX:
-                self._good_labels.clear()
-            self._good_labels.update(labels.items())
-            self._good_keys.update(meta.annotations)
-            self._good_rest = rest
-        return errors + found
 
 
 def _forbidden(pod: Object, why: str) -> ApiError:

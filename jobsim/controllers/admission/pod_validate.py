@@ -12,7 +12,7 @@ from __future__ import annotations
 from jobsim.api import names
 from jobsim.api.field import FieldError, duplicate, forbidden, invalid
 from jobsim.api.pod import PodSpec, PodTemplateSpec
-from jobsim.apiserver.schema_meta import check_annotations, check_labels
+from jobsim.apiserver.schema_meta import Known, check_labels
 from jobsim.controllers.admission.pod_validate_containers import (
     choice,
     containers_errors,
@@ -29,16 +29,11 @@ from jobsim.controllers.admission.pod_validate_scheduling import (
 INT32_MAX = 2**31 - 1
 
 
-def template_errors(template: PodTemplateSpec, path: str) -> list[FieldError]:
-    """Return what is wrong with a pod template."""
+def template_meta_errors(template: PodTemplateSpec, path: str, known: Known) -> list[FieldError]:
+    """Return what is wrong with a pod template's labels and annotations."""
     meta = template.metadata
-    errors = check_labels(meta.labels, f"{path}.labels")
-    errors += check_annotations(meta.annotations, f"{path}.annotations")
-    errors += spec_errors(template.spec, f"{path}.spec")
-    if template.spec.ephemeral_containers:
-        why = "ephemeral containers not allowed in pod template"
-        errors.append(forbidden(f"{path}.spec.ephemeralContainers", why))
-    return errors
+    errors = known.label_errors(meta.labels, f"{path}.labels")
+    return errors + known.annotation_errors(meta.annotations, f"{path}.annotations")
 
 
 def pod_errors(spec: PodSpec) -> list[FieldError]:
