@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-__all__ = ["UNSET", "IntOrString", "Json", "Quantity", "Struct", "Time", "UnsetType", "field", "replace"]
+__all__ = [
+    "UNSET",
+    "IntOrString",
+    "Json",
+    "Quantity",
+    "Struct",
+    "Time",
+    "UnsetType",
+    "astuple",
+    "field",
+    "replace",
+]
 
 
 if TYPE_CHECKING:
@@ -29,8 +40,10 @@ if TYPE_CHECKING:
 
     def replace(value: _T, /, **changes: Any) -> _T: ...
 
+    def astuple(value: Struct, /) -> tuple[Any, ...]: ...
+
 else:
-    from msgspec.structs import replace
+    from msgspec.structs import astuple, replace
 
     _Frozen = msgspec.Struct
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal, cast
 
-from jobsim.api._struct import Time, replace
+from jobsim.api._struct import Time, astuple, replace
 from jobsim.api.meta import Condition, Object, ObjectMeta
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.watch import WatchEvent
@@ -271,10 +271,9 @@ def merge_pod_status(old: PodStatus, patch: PodStatus) -> PodStatus:
     not change keeps its lastTransitionTime.
     """
     changes: dict[str, object] = {}
-    for name in PodStatus.__struct_fields__:
-        value = getattr(patch, name)
-        # Time 0 is an instant like any other.
-        if (value or type(value) is Time) and name != "conditions" and value != getattr(old, name):
+    # A patch sets three or four of 20 fields: look at the values first, at names only then.
+    for name, value in zip(PodStatus.__struct_fields__, astuple(patch), strict=True):
+        if value and name != "conditions" and value != getattr(old, name):
             changes[name] = value
     if patch.conditions:
         conditions = merge_conditions(old.conditions, patch.conditions)

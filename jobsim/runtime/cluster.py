@@ -128,7 +128,12 @@ class Cluster:
         """Make the components that are no plain controllers."""
         setup, engine, store = self.setup, self.engine, self.store
         self._scheduler = Scheduler(
-            engine, store, self._client("scheduler"), setup, self.record, self._lag("scheduler")
+            engine,
+            store,
+            self._client("scheduler"),
+            setup.control.pods_per_second,
+            self.record,
+            self._lag("scheduler"),
         )
         self._kubelets = Kubelets(
             engine,

@@ -9,10 +9,6 @@ from jobsim.controllers import exclusive_placement, garbage_collector, job, jobs
 from jobsim.controllers.job import orphans, ttl
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.runtime.controller import Core
-from jobsim.units import MILLISECOND, SECOND
-
-#: controller-runtime's item back-off: 5 ms doubling to 1000 s.
-_RUNTIME_BACKOFF = {"backoff_base_ns": 5 * MILLISECOND, "backoff_cap_ns": 1000 * SECOND}
 
 
 def jobset_core(gates: Gates) -> Core:
@@ -24,7 +20,6 @@ def jobset_core(gates: Gates) -> Core:
         observe=lambda reader, namespace, name, memory: jobset.observe(reader, namespace, name, gates),
         reconcile=lambda seen, now: jobset.reconcile(seen, now, gates),
         pull_forward=True,
-        **_RUNTIME_BACKOFF,
     )
 
 
@@ -37,7 +32,6 @@ def pod_core(gates: Gates) -> Core:
         observe=lambda reader, namespace, name, memory: exclusive_placement.observe(reader, namespace, name),
         reconcile=lambda seen, now: exclusive_placement.reconcile(seen, now, gates),
         pull_forward=True,
-        **_RUNTIME_BACKOFF,
     )
 
 
@@ -79,7 +73,6 @@ def ttl_core() -> Core:
         observe=lambda reader, namespace, name, memory: ttl.observe(reader, namespace, name),
         reconcile=lambda seen, now: ttl.reconcile(seen, now),
         workers=5,
-        **_RUNTIME_BACKOFF,
     )
 
 
@@ -92,5 +85,4 @@ def garbage_collector_core() -> Core:
         observe=lambda reader, namespace, name, memory: garbage_collector.observe(reader, namespace, name),
         reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),
         workers=20,
-        **_RUNTIME_BACKOFF,
     )

@@ -1,4 +1,4 @@
-"""Nodes in time: which are dark, lost or back.  (Heartbeats and evictions: ``controllers.node_lifecycle``.)"""
+"""Nodes in time: which are dark, lost or back (heartbeats: ``controllers.node_lifecycle``)."""
 
 from __future__ import annotations
 

@@ -1,77 +1,121 @@
-"""TEMPORARY"""
+"""The scheduler in time: pods are popped one by one, bound without waiting (``controllers.scheduler``).
+
+Source: kubernetes pkg/scheduler/schedule_one.go; clauses K-SCH-01, K-SCH-07, K-SCH-09.
+"""
 
 from __future__ import annotations
-from collections import deque
+
+from collections.abc import Callable, Generator
+from functools import partial
+
+from jobsim.api.plan import EventRecord, Plan
 from jobsim.api.pod import Pod
-from jobsim.api.writes import Bind
-from jobsim.controllers.scheduler.cycle import cycle
+from jobsim.api.watch import WatchEvent
+from jobsim.apiserver.executor import Finish, Shell, execute
+from jobsim.apiserver.store import Store
+from jobsim.controllers.scheduler.decide import Action, binding_failed, decide, settle
+from jobsim.controllers.scheduler.queue import SchedulingQueue
 from jobsim.controllers.scheduler.snapshot import Snapshot
-from jobsim.runtime.informer import Informer
-from jobsim.api.plan import EventRecord, reference
-from jobsim.runtime.engine import Task
-from jobsim.api.plan import single
+from jobsim.runtime.client import Client, Wait
+from jobsim.runtime.engine import Engine, Task, Timer
+from jobsim.runtime.informer import Informer, LagOf
+from jobsim.units import SECOND
+
+COMPONENT = "default-scheduler"
+#: What its filters, scores and hints look at.
+_KINDS = ("Pod", "Node", "Service", "PersistentVolumeClaim", "PodDisruptionBudget", "Namespace", "PodGroup")
+
+
+def _nothing(_: object) -> None:
+    """Remember or count nothing: the scheduler's plans do neither."""
 
 
 class Scheduler:
-    def __init__(self, engine, store, client, setup, record, lag):
-        self.engine = engine
-        self.store = store
-        self.client = client
-        self.record = record
-        self.snap = Snapshot()
-        self.q = deque()
-        self.uns = {}
-        self.armed = False
-        Informer(engine, store, self.hear, (), lag)
+    """kube-scheduler.
 
-    def hear(self, e):
-        self.snap.apply(e)
-        o = e.obj
-        if isinstance(o, Pod):
-            if e.type == "DELETED" and o.spec.node_name or o.terminal:
-                self.requeue()
-            if e.type == "ADDED" and not o.spec.node_name:
-                self.q.append((o.namespace, o.name))
-                self.arm()
-            elif o.spec.node_name and e.old is not None and not e.old.spec.node_name:
-                self.requeue()
-        elif o.kind == "Node":
-            self.requeue()
+    Parameters
+    ----------
+    engine, store, client :
+    pods_per_second : float
+        How many pods it tries a second; 0: trying takes no time.
+    record : callable
+        Takes the events.
+    lag : callable or None
+    """
 
-    def requeue(self):
-        if self.uns:
-            self.q.extend(self.uns)
-            self.uns = {}
-            self.arm()
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        client: Client,
+        pods_per_second: float,
+        record: Callable[[str, EventRecord], None],
+        lag: LagOf | None = None,
+    ) -> None:
+        self._engine = engine
+        self._client = client
+        self._cycle_ns = round(SECOND / pods_per_second) if pods_per_second else 0
+        self._snapshot = Snapshot()
+        self._queue = SchedulingQueue()
+        self._armed: Timer | None = None
+        self._free_at = 0
+        self._shell = Shell(record=partial(record, COMPONENT), remember=_nothing, count=_nothing)
+        self._informer = Informer(engine, store, self._hear, _KINDS, lag)
 
-    def arm(self):
-        if not self.armed:
-            self.armed = True
-            self.engine.after(0, self.drain)
+    # -- hearing -------------------------------------------------------------------------------
 
-    def drain(self):
-        self.armed = False
-        while self.q:
-            k = self.q.popleft()
-            p = self.store.get(Pod, *k)
-            if p is None or p.spec.node_name or p.terminating:
-                continue
-            d = cycle(self.snap, p)
-            self.snap.next_start = d.next_start
-            if d.node:
-                self.snap.assume(p, d.node)
-                Task(
-                    self.engine,
-                    self.client.run_step(
-                        single(Bind(namespace=p.namespace, name=p.name, node=d.node, uid=p.uid))
-                    ),
-                    lambda r: None,
-                )
-            else:
-                self.uns[k] = None
-                self.record(
-                    "default-scheduler",
-                    EventRecord(
-                        about=reference(p), type="Warning", reason="FailedScheduling", message=d.message
-                    ),
-                )
+    def _hear(self, event: WatchEvent) -> None:
+        now = self._engine.now
+        self._snapshot.apply(event)
+        pod = event.obj
+        if isinstance(pod, Pod) and not pod.spec.node_name:
+            if event.type == "DELETED" or pod.terminal:
+                self._queue.delete(pod)
+            elif not pod.terminating:
+                self._queue.add(pod, now)
+        self._queue.on_event(event, now)
+        self._arm()
+
+    def _arm(self) -> None:
+        ready = self._queue.next_ready(self._engine.now)
+        if ready is None:
+            return
+        ready = max(ready, self._free_at)
+        if self._armed is not None:
+            if self._armed.time <= ready:
+                return
+            self._armed.cancel()
+        self._armed = self._engine.at(ready, self._drain)
+
+    # -- cycles --------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Try pods until none is ready, or until the next cycle would take time."""
+        self._armed = None
+        now = self._engine.now
+        while (pod := self._queue.pop(now)) is not None:
+            self._try(pod, now)
+            if self._cycle_ns:
+                self._free_at = now + self._cycle_ns
+                break
+        self._arm()
+
+    def _try(self, pod: Pod, now: int) -> None:
+        action = decide(self._snapshot, pod, now)
+        settle(self._snapshot, self._queue, pod, action, now)
+        Task(self._engine, self._perform(action.plan), lambda finish: self._done(pod, action, finish))
+
+    def _perform(self, plan: Plan) -> Generator[Wait, None, Finish]:
+        """Execute a plan through the client; yields waits."""
+        running = execute(plan, self._shell)
+        try:
+            step = next(running)
+            while True:
+                step = running.send((yield from self._client.run_step(step)))
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+    def _done(self, pod: Pod, action: Action, finish: Finish) -> None:
+        if action.outcome == "bind" and finish.error is not None:
+            binding_failed(self._snapshot, self._queue, pod, self._engine.now)
+            self._arm()
