@@ -313,29 +313,21 @@ class Forms:
 
 
 class Either:
-    """A type by the shape of the data: one for maps, one for lists, one for scalars."""
+    """A type by the shape of the data: one for maps, one for all else."""
 
-    def __init__(
-        self, *, allowed: str, scalar: Type | None = None, map: Type | None = None, list: Type | None = None
-    ) -> None:
-        self.allowed = allowed
-        self.scalar, self.map, self.list = scalar, map, list
+    def __init__(self, *, allowed: str, scalar: Type | None = None, map: Type | None = None) -> None:
+        self.allowed, self.scalar, self.map = allowed, scalar, map
 
     def read(self, raw: Any, at: At) -> Any:
         """Read as the type for this shape."""
-        if isinstance(raw, Mapping):
-            chosen = self.map
-        elif isinstance(raw, list | tuple):
-            chosen = self.list
-        else:
-            chosen = self.scalar
+        chosen = self.map if isinstance(raw, Mapping) else self.scalar
         if chosen is None:
             return at.error(f"{shown(raw)} is wrong ({self.allowed})")
         return chosen.read(raw, at)
 
     def schema(self) -> Schema:
         """Return any of the schemas."""
-        choices = [t.schema() for t in (self.scalar, self.map, self.list) if t is not None]
+        choices = [t.schema() for t in (self.scalar, self.map) if t is not None]
         return {"anyOf": choices}
 
 
@@ -355,7 +347,7 @@ class Named:
 
 
 class Anything:
-    """Any JSON value; only what JSON cannot say is wrong."""
+    """Any JSON value."""
 
     allowed = "any JSON value"
 

@@ -43,6 +43,12 @@ class Lines:
         self._ours = ours
         self._map: dict[Where, int] | None = None
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lines) and (self._text, self._first) == (other._text, other._first)
+
+    def __hash__(self) -> int:
+        return self._first
+
     def of(self, path: Where) -> int:
         """Return the line of a field, or of the nearest one above it that the document has."""
         if self._map is None:

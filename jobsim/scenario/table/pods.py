@@ -27,14 +27,19 @@ _RANGE = Leaf(
 
 
 def _exit_code(raw: Any) -> int:
-    code = int(raw) if isinstance(raw, str) and raw.isascii() and raw.isdigit() and len(raw) < 4 else raw
-    if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= 255:
+    if isinstance(raw, bool) or not isinstance(raw, int) or not 0 <= raw <= 255:
         raise ValueError(f"{shown(raw)} is no exit code")
-    return code
+    return raw
+
+
+def _exit_code_key(raw: Any) -> int:
+    """Keys are text in a file, numbers perhaps in Python."""
+    digits = isinstance(raw, str) and raw.isascii() and raw.isdigit() and len(raw) < 4
+    return _exit_code(int(raw) if digits else raw)
 
 
 EXIT_CODE = Leaf("an exit code from 0 to 255", _exit_code, {"type": "integer", "minimum": 0, "maximum": 255})
-_EXIT_CODE_KEY = Leaf(EXIT_CODE.allowed, _exit_code, {"type": "string", "pattern": "^[0-9]{1,3}$"})
+_EXIT_CODE_KEY = Leaf(EXIT_CODE.allowed, _exit_code_key, {"type": "string", "pattern": "^[0-9]{1,3}$"})
 
 
 def _exit_shares(shares: dict[int, tuple[float, str]]) -> tuple[ExitShare, ...]:
