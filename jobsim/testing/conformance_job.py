@@ -54,8 +54,8 @@ class Episode:
     def __init__(self, case: Case) -> None:
         self._until = seconds(case["until"])
         self._lag = seconds(case.get("watchLagSeconds", 0))
-        self._world = World(case, self._hear_or_queue)
-        self._reader: ObjectTable = self._world.store if not self._lag else ObjectTable()
+        self.world = World(case, self._hear_or_queue)
+        self._reader: ObjectTable = self.world.store if not self._lag else ObjectTable()
         self._coming: deque[tuple[int, WatchEvent]] = deque()
         self._start_controller()
 
@@ -70,7 +70,7 @@ class Episode:
 
     def run(self) -> list[dict[str, Any]]:
         """Run to the end of the episode and return what the controller did."""
-        world = self._world
+        world = self.world
         while True:
             times = [world.next_step(), self._jobs.next_ready(), self._orphans.next_ready()]
             times.append(self._coming[0][0] if self._coming else None)
@@ -82,7 +82,7 @@ class Episode:
 
     def _turn(self) -> None:
         """Do one thing of those due now."""
-        world = self._world
+        world = self.world
         now = world.now
         if self._coming and self._coming[0][0] <= now:
             _, event = self._coming.popleft()
@@ -101,7 +101,7 @@ class Episode:
 
     def _hear_or_queue(self, event: WatchEvent) -> None:
         if self._lag:
-            self._coming.append((self._world.now + self._lag, event))
+            self._coming.append((self.world.now + self._lag, event))
         else:
             self._hear(event)
 
@@ -110,7 +110,7 @@ class Episode:
             self._later.append(event)
         else:
             self._note(event)
-        now = self._world.now
+        now = self.world.now
         for wake in job.wakes(event, self._reader):
             self._jobs.add((wake.namespace, wake.name), now + wake.delay_ns, now)
         for wake in orphans.wakes(event, self._reader):
@@ -131,7 +131,7 @@ class Episode:
     def _sync(self, key: Key) -> None:
         self._running = key
         seen = job.observe(self._reader, *key, self._memory.get(key))
-        plan = None if seen is None else job.reconcile(seen, self._world.now)
+        plan = None if seen is None else job.reconcile(seen, self.world.now)
         finish = self._drive(key, plan)
         self._running = None
         later, self._later = self._later, []
@@ -150,7 +150,7 @@ class Episode:
         return drive(plan, self._send, shell)
 
     def _end(self, key: Key, finish: Finish, queue: WorkQueue[Key], backoff: ItemBackoff[Key]) -> None:
-        now = self._world.now
+        now = self.world.now
         if finish.requeue_after_ns is not None:
             queue.add(key, now + finish.requeue_after_ns, now)
         if finish.error is not None:
@@ -160,10 +160,10 @@ class Episode:
         queue.done(key)
 
     def _send(self, write: Write) -> WriteResult:
-        return self._world.request(write)
+        return self.world.request(write)
 
     def _record(self, event: EventRecord) -> None:
-        self._world.enter("event", type=event.type, reason=event.reason, message=event.message)
+        self.world.enter("event", type=event.type, reason=event.reason, message=event.message)
 
     def _restart(self) -> None:
         """Begin anew with full caches and an empty memory: Jobs, then pods arrive as additions."""
@@ -171,8 +171,8 @@ class Episode:
         self._coming.clear()
         if self._lag:
             self._reader = ObjectTable()
-            for obj in self._world.store:
+            for obj in self.world.store:
                 self._reader.put(obj)
         for obj in (*self._reader.list(Job), *self._reader.list(Pod)):
             revision = int(obj.metadata.resource_version)
-            self._hear(WatchEvent(type="ADDED", obj=obj, old=None, revision=revision, time=self._world.now))
+            self._hear(WatchEvent(type="ADDED", obj=obj, old=None, revision=revision, time=self.world.now))
