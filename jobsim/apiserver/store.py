@@ -273,7 +273,8 @@ def merge_pod_status(old: PodStatus, patch: PodStatus) -> PodStatus:
     changes: dict[str, object] = {}
     # A patch sets three or four of 20 fields: look at the values first, at names only then.
     for name, value in zip(PodStatus.__struct_fields__, astuple(patch), strict=True):
-        if value and name != "conditions" and value != getattr(old, name):
+        # Time 0 is an instant like any other.
+        if (value or type(value) is Time) and name != "conditions" and value != getattr(old, name):
             changes[name] = value
     if patch.conditions:
         conditions = merge_conditions(old.conditions, patch.conditions)

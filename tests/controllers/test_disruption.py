@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobsim.api._struct import Time, replace
-from jobsim.api.core import (
-    PodDisruptionBudget,
-    PodDisruptionBudgetSpec,
-    PodDisruptionBudgetStatus,
-)
+from jobsim.api.core import PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
 from jobsim.api.meta import (
     Condition,
     LabelSelector,
@@ -90,6 +86,7 @@ def _refusal(world: World, name: str = "p0") -> tuple[str, str, tuple[str, ...]]
     return caught.value.reason, caught.value.message, caught.value.causes
 
 
+FORBIDDEN = 'poddisruptionbudget.policy "b" is forbidden:'
 NO = "Cannot evict pod as it would violate the pod's disruption budget."
 
 
@@ -179,11 +176,7 @@ def test_two_budgets_are_one_too_many() -> None:
         ),
         (
             PodDisruptionBudgetStatus(observed_generation=1, disruptions_allowed=-1),
-            (
-                "Forbidden",
-                'poddisruptionbudget.policy "b" is forbidden: pdb disruptions allowed is negative',
-                (),
-            ),
+            ("Forbidden", f"{FORBIDDEN} pdb disruptions allowed is negative", ()),
         ),
         (
             PodDisruptionBudgetStatus(
@@ -193,8 +186,7 @@ def test_two_budgets_are_one_too_many() -> None:
             ),
             (
                 "Forbidden",
-                'poddisruptionbudget.policy "b" is forbidden: DisruptedPods map too big'
-                " - too many evictions not confirmed by PDB controller",
+                f"{FORBIDDEN} DisruptedPods map too big - too many evictions not confirmed by PDB controller",
                 (),
             ),
         ),

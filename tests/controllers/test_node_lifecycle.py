@@ -7,112 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobsim.api._struct import Time, replace
-from jobsim.api.core import Node, Taint
-from jobsim.api.meta import Condition, ObjectMeta, condition, is_true
-from jobsim.api.plan import Plan
-from jobsim.api.pod import Pod, PodSpec, PodStatus, Toleration
+from jobsim.api.core import Taint
+from jobsim.api.meta import Condition, condition, is_true
 from jobsim.api.writes import Delete, Patch, UpdateStatus
 from jobsim.controllers import kubelet_node, node_lifecycle, taint_eviction
 from jobsim.controllers.node_lifecycle import (
-    MONITOR,
-    NOT_READY,
-    UNREACHABLE,
     UNSCHEDULABLE,
     zone_of,
     zone_state,
 )
 from jobsim.units import SECOND, seconds
-from tests.controllers.loop import Loop
-
-READY = Condition(type="Ready", status="True", last_transition_time=Time(0))
-
-
-def _node(name: str, zone: str = "", status: str = "True") -> Node:
-    labels = {"topology.kubernetes.io/zone": zone} if zone else {}
-    node = Node(metadata=ObjectMeta(name=name, uid=f"uid-{name}", labels=labels))
-    return replace(node, status=replace(node.status, conditions=(replace(READY, status=status),)))
-
-
-def _tolerations(seconds_: int | None = 300) -> tuple[Toleration, ...]:
-    return tuple(
-        Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=seconds_)
-        for key in (NOT_READY, UNREACHABLE)
-    )
-
-
-def _pod(name: str, node: str, tolerations: tuple[Toleration, ...] | None = None) -> Pod:
-    return Pod(
-        metadata=ObjectMeta(name=name, namespace="ns", uid=f"uid-{name}"),
-        spec=PodSpec(
-            node_name=node,
-            tolerations=_tolerations() if tolerations is None else tolerations,
-            termination_grace_period_seconds=30,
-        ),
-        status=PodStatus(phase="Running", conditions=(READY,)),
-    )
-
-
-class Cluster(Loop):
-    """Nodes, some of them silent, with the two controllers."""
-
-    def __init__(self, *objects: Node | Pod) -> None:
-        self.silent: dict[str, int] = {}
-        super().__init__(
-            (node_lifecycle.wakes, self._monitor), (taint_eviction.wakes, self._evict), objects=objects
-        )
-
-    def _monitor(self, reader, namespace, name, memory, now) -> Plan | None:
-        seen = node_lifecycle.observe(reader, name, dict(self.silent), memory)
-        return None if seen is None else node_lifecycle.reconcile(seen, now)
-
-    def _evict(self, reader, namespace, name, memory, now) -> Plan | None:
-        seen = taint_eviction.observe(reader, name, memory)
-        return None if seen is None else taint_eviction.reconcile(seen, now)
-
-    def crash(self, *names: str) -> Cluster:
-        for name in names:
-            self.silent[name] = kubelet_node.last_renewal(self.now)
-        self.wake(0, MONITOR)
-        return self
-
-    def repair(self, name: str) -> Cluster:
-        self.silent.pop(name, None)
-        write = kubelet_node.healthy(self.node(name), self.now)
-        assert write is not None
-        assert self.send(write).error is None
-        return self
-
-    def node(self, name: str) -> Node:
-        node = self.store.get(Node, "", name)
-        assert node is not None
-        return node
-
-    def pod(self, name: str) -> Pod:
-        pod = self.store.get(Pod, "ns", name)
-        assert pod is not None
-        return pod
-
-    def taints(self, name: str) -> list[str]:
-        return [f"{t.key.rpartition('/')[2]}:{t.effect}" for t in self.node(name).spec.taints]
-
-    def times(self, what: str) -> dict[str, float]:
-        """When each node first had a taint (``key:effect``) or Ready=Unknown."""
-        found: dict[str, float] = {}
-        for event in self.log:
-            node = event.obj
-            if not isinstance(node, Node):
-                continue
-            ready = condition(node.status.conditions, "Ready")
-            have = [f"{t.key.rpartition('/')[2]}:{t.effect}" for t in node.spec.taints]
-            have.append(f"Ready={ready.status if ready else None}")
-            if what in have:
-                found.setdefault(node.name, event.time / SECOND)
-        return found
-
-
-def _cluster(n: int, *pods: Pod, zone: str = "") -> Cluster:
-    return Cluster(*(_node(f"n{i}", zone) for i in range(n)), *pods)
-
+from tests.controllers.sick_cluster import (
+    READY,
+    Cluster,
+    cluster_of,
+    make_node,
+    make_pod,
+)
 
 # -- silent nodes ----------------------------------------------------------------------------------
 
@@ -124,7 +35,7 @@ def _cluster(n: int, *pods: Pod, zone: str = "") -> Cluster:
 )
 def test_silence_becomes_unknown(crash_at: float, unknown_at: float) -> None:
     """K-POD-47: more than 40 and at most about 60 s after a silent crash."""
-    cluster = _cluster(3).run(crash_at)
+    cluster = cluster_of(3).run(crash_at)
     cluster.crash("n1").run(unknown_at + 1)
     assert cluster.times("Ready=Unknown") == {"n1": unknown_at}
     assert 40 < unknown_at - crash_at <= 60
@@ -138,7 +49,7 @@ def test_silence_becomes_unknown(crash_at: float, unknown_at: float) -> None:
 
 def test_the_whole_way_of_a_silent_crash() -> None:
     """K-POD-48, K-POD-49, K-POD-50."""
-    cluster = _cluster(3, _pod("a", "n1"), _pod("b", "n0")).run(12)
+    cluster = cluster_of(3, make_pod("a", "n1"), make_pod("b", "n0")).run(12)
     cluster.crash("n1").run(70)
     assert is_true(cluster.pod("b").status.conditions, "Ready")
     assert not is_true(cluster.pod("a").status.conditions, "Ready")
@@ -165,7 +76,7 @@ def test_the_whole_way_of_a_silent_crash() -> None:
 
 def test_back_in_time_nothing_is_evicted() -> None:
     """K-POD-51: the taints go, the eviction is cancelled."""
-    cluster = _cluster(3, _pod("a", "n1")).run(12)
+    cluster = cluster_of(3, make_pod("a", "n1")).run(12)
     cluster.crash("n1").run(200)
     assert cluster.taints("n1") == ["unreachable:NoSchedule", "unreachable:NoExecute"]
     cluster.repair("n1").run(1000)
@@ -175,7 +86,7 @@ def test_back_in_time_nothing_is_evicted() -> None:
 
 
 def test_a_short_silence_is_not_noticed() -> None:
-    cluster = _cluster(2, _pod("a", "n1")).run(12)
+    cluster = cluster_of(2, make_pod("a", "n1")).run(12)
     before = len(cluster.log)
     cluster.crash("n1").run(50)
     cluster.silent.clear()
@@ -185,7 +96,7 @@ def test_a_short_silence_is_not_noticed() -> None:
 
 def test_a_kubelet_that_says_not_ready() -> None:
     """K-POD-48: its pods keep their own word; taints say not-ready."""
-    cluster = _cluster(3, _pod("a", "n1")).run(12)
+    cluster = cluster_of(3, make_pod("a", "n1")).run(12)
     node = cluster.node("n1")
     false = replace(READY, status="False", last_transition_time=Time(12 * SECOND))
     cluster.send(UpdateStatus(obj=replace(node, status=replace(node.status, conditions=(false,)))))
@@ -200,7 +111,7 @@ def test_a_kubelet_that_says_not_ready() -> None:
 
 
 def test_nodes_are_looked_at_again_after_an_error() -> None:
-    cluster = _cluster(3).run(12)
+    cluster = cluster_of(3).run(12)
     refused: list[str] = []
     send = cluster.send
 
@@ -240,7 +151,7 @@ def test_zone_states(ready: int, not_ready: int, state: str) -> None:
 
 def test_evictions_of_a_healthy_zone_are_ten_seconds_apart() -> None:
     """K-POD-49."""
-    cluster = _cluster(20).run(12)
+    cluster = cluster_of(20).run(12)
     cluster.crash("n1", "n2", "n3", "n4").run(300)
     assert cluster.times("unreachable:NoSchedule") == {"n1": 65, "n2": 65, "n3": 65, "n4": 65}
     assert cluster.times("unreachable:NoExecute") == {"n1": 70, "n2": 80, "n3": 90, "n4": 100}
@@ -248,14 +159,14 @@ def test_evictions_of_a_healthy_zone_are_ten_seconds_apart() -> None:
 
 def test_a_small_unhealthy_zone_evicts_nothing() -> None:
     """K-POD-49."""
-    cluster = _cluster(5, _pod("a", "n1")).run(12)
+    cluster = cluster_of(5, make_pod("a", "n1")).run(12)
     cluster.crash("n1", "n2", "n3").run(2000)
     assert cluster.times("unreachable:NoExecute") == {}
     assert not cluster.pod("a").terminating
 
 
 def test_a_large_unhealthy_zone_evicts_slowly() -> None:
-    cluster = _cluster(60).run(12)
+    cluster = cluster_of(60).run(12)
     cluster.crash(*(f"n{i}" for i in range(40))).run(400)
     # The limiter was full when the zone became unhealthy: the first one goes at once.
     assert list(cluster.times("unreachable:NoExecute").values()) == [70, 170, 270, 370]
@@ -263,7 +174,7 @@ def test_a_large_unhealthy_zone_evicts_slowly() -> None:
 
 def test_a_dead_cluster_evicts_nothing_until_a_node_is_back() -> None:
     """K-POD-49: all zones fully down, taints are removed; back again, probes start anew."""
-    cluster = _cluster(3, _pod("a", "n0")).run(12)
+    cluster = cluster_of(3, make_pod("a", "n0")).run(12)
     cluster.crash("n0").run(200)
     assert "unreachable:NoExecute" in cluster.taints("n0")
     cluster.crash("n1", "n2").run(260)
@@ -277,13 +188,17 @@ def test_a_dead_cluster_evicts_nothing_until_a_node_is_back() -> None:
 
 
 def test_one_dead_zone_of_two_is_evicted_at_the_normal_rate() -> None:
-    cluster = Cluster(*(_node(f"a{i}", "a") for i in range(4)), *(_node(f"b{i}", "b") for i in range(4)))
+    cluster = Cluster(
+        *(make_node(f"a{i}", "a") for i in range(4)), *(make_node(f"b{i}", "b") for i in range(4))
+    )
     cluster.run(12).crash("a0", "a1", "a2", "a3").run(500)
     assert list(cluster.times("unreachable:NoExecute").values()) == [70, 80, 90, 100]
 
 
 def test_zones_have_limiters_of_their_own() -> None:
-    cluster = Cluster(*(_node(f"a{i}", "a") for i in range(9)), *(_node(f"b{i}", "b") for i in range(9)))
+    cluster = Cluster(
+        *(make_node(f"a{i}", "a") for i in range(9)), *(make_node(f"b{i}", "b") for i in range(9))
+    )
     cluster.run(12).crash("a0", "a1", "b0", "b1").run(500)
     assert cluster.times("unreachable:NoExecute") == {"a0": 70, "b0": 70, "a1": 80, "b1": 80}
     assert zone_of(cluster.node("a0")) != zone_of(cluster.node("b0"))
@@ -293,7 +208,7 @@ def test_zones_have_limiters_of_their_own() -> None:
 
 
 def test_cordon_and_uncordon() -> None:
-    cluster = _cluster(2).run(7)
+    cluster = cluster_of(2).run(7)
     cluster.send(Patch(kind="Node", namespace="", name="n0", patch={"spec": {"unschedulable": True}}))
     cluster.run(7)
     assert cluster.node("n0").spec.taints == (
@@ -304,7 +219,7 @@ def test_cordon_and_uncordon() -> None:
 
 
 def test_foreign_taints_stay() -> None:
-    node = _node("n0")
+    node = make_node("n0")
     mine = Taint(key="example.com/mine", value="x", effect="NoSchedule")
     cluster = Cluster(replace(node, spec=replace(node.spec, taints=(mine,), unschedulable=True)))
     assert cluster.run(1).node("n0").spec.taints[0] == mine
@@ -312,14 +227,14 @@ def test_foreign_taints_stay() -> None:
 
 
 def test_pressure_conditions_have_taints() -> None:
-    node = _node("n0")
+    node = make_node("n0")
     pressed = Condition(type="MemoryPressure", status="True")
     node = replace(node, status=replace(node.status, conditions=(READY, pressed)))
     assert Cluster(node).run(0).taints("n0") == ["memory-pressure:NoSchedule"]
 
 
 def test_quiet_events_wake_nobody() -> None:
-    cluster = _cluster(2, _pod("a", "n0"))
+    cluster = cluster_of(2, make_pod("a", "n0"))
     assert cluster.due == {}
     cluster.send(Patch(kind="Node", namespace="", name="n0", patch={"metadata": {"labels": {"a": "b"}}}))
     assert cluster.due == {}
@@ -328,7 +243,7 @@ def test_quiet_events_wake_nobody() -> None:
 
 
 def test_gone_nodes_have_nothing_to_decide() -> None:
-    cluster = _cluster(1)
+    cluster = cluster_of(1)
     assert node_lifecycle.observe(cluster.store, "other", {}, None) is None
     assert taint_eviction.observe(cluster.store, "other", None) is None
     cluster.send(Delete(kind="Node", namespace="", name="n0"))
@@ -336,7 +251,7 @@ def test_gone_nodes_have_nothing_to_decide() -> None:
 
 
 def test_a_healthy_kubelet_has_nothing_to_write() -> None:
-    node = _node("n0")
+    node = make_node("n0")
     write = kubelet_node.healthy(node, seconds(3.5))
     assert write is not None
     assert [c.type for c in write.obj.status.conditions] == [
@@ -348,67 +263,13 @@ def test_a_healthy_kubelet_has_nothing_to_write() -> None:
     assert kubelet_node.healthy(write.obj, 0) is None
 
 
-# -- taint eviction ------------------------------------------------------------------------------------
-
-
-def _taint(cluster: Cluster, *taints: dict[str, str]) -> None:
-    patch = {"spec": {"taints": list(taints) or None}}
-    assert cluster.send(Patch(kind="Node", namespace="", name="n0", patch=patch)).error is None
-
-
-MAINTENANCE = {"key": "example.com/maintenance", "value": "soon", "effect": "NoExecute"}
-
-
-@pytest.mark.parametrize(
-    ("toleration", "deleted_at"),
-    [
-        (None, 10.0),
-        (Toleration(key="example.com/maintenance", operator="Exists"), None),
-        (Toleration(operator="Exists"), None),
-        (Toleration(key="example.com/maintenance", value="soon"), None),
-        (Toleration(key="example.com/maintenance", operator="Equal", value="later"), 10.0),
-        (Toleration(key="example.com/maintenance", operator="Exists", effect="NoSchedule"), 10.0),
-        (Toleration(key="example.com/maintenance", operator="Exists", toleration_seconds=60), 70.0),
-        (Toleration(key="example.com/maintenance", operator="Exists", toleration_seconds=0), 10.0),
-        (Toleration(key="other", operator="Exists"), 10.0),
-        (Toleration(value="soon"), 10.0),
-    ],
-)
-def test_who_is_evicted_when(toleration: Toleration | None, deleted_at: float | None) -> None:
-    """K-POD-51."""
-    cluster = _cluster(1, _pod("a", "n0", (toleration,) if toleration else ())).run(10)
-    _taint(cluster, MAINTENANCE)
-    cluster.run(500)
-    marks = [e.time / SECOND for e in cluster.log if isinstance(e.obj, Pod) and e.obj.terminating]
-    assert marks[:1] == ([deleted_at] if deleted_at else [])
-
-
-def test_the_shortest_toleration_counts() -> None:
-    mine = Toleration(key="example.com/maintenance", operator="Exists", toleration_seconds=60)
-    other = Toleration(key="example.com/other", operator="Exists", toleration_seconds=20)
-    cluster = _cluster(1, _pod("a", "n0", (mine, other))).run(10)
-    _taint(cluster, MAINTENANCE, {"key": "example.com/other", "effect": "NoExecute"})
-    assert cluster.run(29).pod("a").terminating is False
-    assert cluster.run(30).pod("a").terminating
-
-
-def test_a_pod_that_comes_later_has_its_own_clock() -> None:
-    mine = Toleration(key="example.com/maintenance", operator="Exists", toleration_seconds=60)
-    cluster = _cluster(1, _pod("a", "n0", (mine,))).run(10)
-    _taint(cluster, MAINTENANCE)
-    cluster.run(40).store.create(_pod("b", "n0", (mine,)), cluster.now)
-    cluster.run(99)
-    assert (cluster.pod("a").terminating, cluster.pod("b").terminating) == (True, False)
-    assert cluster.run(100).pod("b").terminating
-
-
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 400), st.integers(0, 400)), max_size=6),
     st.integers(10, 12),
 )
 def test_taints_follow_health_in_the_end(outages: list[tuple[int, int, int]], size: int) -> None:
     """Whatever the order of crashes and repairs: a node that is well has no taint, and nothing ticks on."""
-    cluster = _cluster(size).run(1)
+    cluster = cluster_of(size).run(1)
     steps = sorted([(at, 0, n) for n, at, _ in outages] + [(at + down, 1, n) for n, at, down in outages])
     for at, what, n in steps:
         cluster.run(max(at, 1))
