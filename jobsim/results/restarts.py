@@ -68,6 +68,7 @@ class Restart:
         self.rule = self.action_message = ""
         self.exit_code = 0
         self.pods_created = 0
+        self._serial = 0
         self._seen = [NEVER] * 9
         self._seen[_BEGIN] = begin
         self._replaced: set[str] = set()
@@ -165,7 +166,9 @@ class RestartClock:
             return
         if life.created == time:
             record.see(_CREATED, time)
-            record.pods_created += 1
+            if life.serial > record._serial:
+                record._serial = life.serial
+                record.pods_created += 1
         if life.bound == time:
             record.see(_PLACED, time)
         if life.ready == time or life.running == time:
