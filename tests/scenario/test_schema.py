@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobsim.errors import InputErrors
@@ -141,6 +141,7 @@ def test_the_schema_is_one() -> None:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_read_schema_and_file_agree(section: str, data: st.DataObject) -> None:
     raw = {
@@ -163,6 +164,7 @@ def test_what_is_drawn_is_mostly_valid(section: str) -> None:
     """Guards the property above: were everything drawn refused, it would say little."""
     good: list[bool] = []
 
+    @settings(max_examples=30)
     @given(data=st.data())
     def draw(data: st.DataObject) -> None:
         raw = {section: data.draw(drawn(SCENARIO.keys[section].type))}
