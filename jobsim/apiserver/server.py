@@ -57,8 +57,8 @@ class Admission(Protocol):
         """Refuse a status that the API server would refuse."""
         ...
 
-    def admit_eviction(self, write: Evict, reader: Reader) -> None:
-        """Refuse an eviction that a PodDisruptionBudget forbids."""
+    def evict(self, write: Evict, reader: Reader, now: int) -> tuple[Write, ...]:
+        """Return the writes of an eviction; refuse one that a PodDisruptionBudget forbids."""
         ...
 
 
@@ -92,8 +92,9 @@ class OpenAdmission:
     def admit_status(self, new: Object, old: Object) -> None:
         """Refuse nothing."""
 
-    def admit_eviction(self, write: Evict, reader: Reader) -> None:
-        """Refuse nothing."""
+    def evict(self, write: Evict, reader: Reader, now: int) -> tuple[Write, ...]:
+        """Return the deletion that an eviction is."""
+        return (Delete(kind="Pod", namespace=write.namespace, name=write.name, grace_s=write.grace_s),)
 
 
 class Server:
@@ -217,12 +218,12 @@ class Server:
         return self._update_status(_patched(old, {"status": write.patch.get("status")}), now)
 
     def _evict(self, write: Evict, now: int) -> Object:
-        self.admission.admit_eviction(write, self.store)
-        delete = Delete(kind="Pod", namespace=write.namespace, name=write.name, grace_s=write.grace_s)
-        pod = self.store.find("Pod", write.namespace, write.name)
-        if pod is None:
-            raise messages.not_found("Pod", write.name)
-        return self.store.delete(delete, now)
+        """Carry out what admission makes of an eviction; the last write is the pod's deletion."""
+        obj: Object | None = None
+        for each in self.admission.evict(write, self.store, now):
+            obj = self.apply(each, now)
+        assert obj is not None, "an eviction deletes or is refused"
+        return obj
 
 
 def _patched(old: Object, patch: Mapping[str, Any]) -> Object:

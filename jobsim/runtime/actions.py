@@ -51,12 +51,17 @@ class Actor:
         self._submit = submit
         self._warn = warn
         self._waiting: list[Action] = []
+        self._planned = 0
+
+    def hopeful(self) -> bool:
+        """Tell whether an action with a time is still to come."""
+        return self._planned > 0
 
     def schedule(self, actions: tuple[Action, ...]) -> None:
         """Set a timer for each action with a time, and wait for the conditions of the others."""
         for action in actions:
             if action.at is not None:
-                self._engine.at(action.at, self.perform, action)
+                self._plan(action.at, action)
             else:
                 self._waiting.append(action)
         if self._waiting:
@@ -73,7 +78,15 @@ class Actor:
                 jobset.status.conditions, when.condition
             ):
                 self._waiting.remove(action)
-                self._engine.at(self._engine.now + action.after, self.perform, action)
+                self._plan(self._engine.now + action.after, action)
+
+    def _plan(self, time: int, action: Action) -> None:
+        self._planned += 1
+        self._engine.at(time, self._perform_planned, action)
+
+    def _perform_planned(self, action: Action) -> None:
+        self._planned -= 1
+        self.perform(action)
 
     def perform(self, action: Action) -> None:
         """Do it now; a refusal becomes a warning of the summary."""

@@ -55,14 +55,21 @@ class Chaos:
         self._seed = seed
         self._notes = notes
         self._warn = warn
+        self._planned = 0
+
+    def hopeful(self) -> bool:
+        """Tell whether a failure or a repair is still to come."""
+        return self._planned > 0
 
     def schedule(self, failures: tuple[Failure, ...]) -> None:
         """Set a timer for each failure, at the time when it shows."""
         for number, failure in enumerate(failures):
             seen = failure.at + quantile(failure.detect, uniform(self._seed, "detect", number))
+            self._planned += 1
             self._engine.at(seen, self._strike, failure, number)
 
     def _strike(self, failure: Failure, number: int) -> None:
+        self._planned -= 1
         if failure.pod:
             self._strike_pod(failure)
         else:
@@ -96,9 +103,11 @@ class Chaos:
                 raise AssertionError(f"failure {failure} has an effect that nobody knows")
         if failure.repair is not None:
             down = quantile(failure.repair, uniform(self._seed, "repair", number))
+            self._planned += 1
             self._engine.after(down, self._repair, failure)
 
     def _repair(self, failure: Failure) -> None:
+        self._planned -= 1
         self._note("repair", failure.node)
         if failure.effect == "drain":
             self._actor.uncordon(failure.node)

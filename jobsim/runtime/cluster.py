@@ -18,6 +18,7 @@ from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.server import Server
 from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.pipeline import Admission
+from jobsim.controllers.kubelet_node import healthy
 from jobsim.errors import ApiError
 from jobsim.rng import NameSource, uniform
 from jobsim.runtime import components
@@ -32,11 +33,14 @@ from jobsim.runtime.nodes import Nodes
 from jobsim.runtime.scheduler import Scheduler
 from jobsim.runtime.setup import CLIENT_LIMITS, Setup, Submission
 from jobsim.runtime.training import Training
+from jobsim.units import HOUR
 from jobsim.workload.behaviour import PodRules
 from jobsim.workload.laws import ZERO, quantile
 
 #: How often a caller is told of progress, timers.
 PROGRESS_TIMERS = 20_000
+#: Without a change for so long every retry has been made at its longest interval (1000 s) thrice.
+STALL_NS = HOUR
 
 
 class Recorder(Protocol):
@@ -63,6 +67,14 @@ class Recorder(Protocol):
         ...
 
 
+class Hopeful(Protocol):
+    """A part that may still make something happen by itself."""
+
+    def hopeful(self) -> bool:
+        """Tell whether it will."""
+        ...
+
+
 class Stop(Struct):
     """Why and when a run ended.
 
@@ -71,8 +83,9 @@ class Stop(Struct):
     at : int
         Virtual time, ns.
     reason : str
-        ``finished`` (nothing is left to happen), ``until`` (the time asked for) or ``limit``
-        (the longest time that is simulated without being asked for).
+        ``finished`` (nothing is left to happen), ``until`` (the time asked for), ``stalled`` (only
+        retries are left, and they changed nothing for an hour) or ``limit`` (the longest time that
+        is simulated without being asked for).
     """
 
     at: int
@@ -95,6 +108,7 @@ class Cluster:
         self.store = Store()
         self.counts: dict[str, int] = {}
         self.metrics: dict[str, int] = {}
+        self._pending_submissions = 0
         names = NameSource(setup.seed)
         self.admission = Admission(setup.gates, strict=setup.strict, suffix=names.suffix)
         self.server = Server(self.store, self.admission, names)
@@ -122,6 +136,9 @@ class Cluster:
             components.orphan_core(),
             components.ttl_core(),
             components.garbage_collector_core(),
+            components.taint_core(),
+            components.pod_gc_core(),
+            components.disruption_core(),
         ]
 
     def _build_nodes_and_pods(self) -> None:
@@ -144,8 +161,11 @@ class Cluster:
             self.record,
             lag=self._lag("kubelet"),
         )
+        silent: dict[str, int] = {}
+        monitor = self._controller(components.node_core(silent, setup.control.node_monitor_grace_ns))
+        self._controllers.append(monitor)
         self._nodes = Nodes(
-            engine, store, self._client("node-controller"), self._kubelets, setup, self.record
+            engine, store, self._kubelets, self._client("kubelet"), self._client("user"), monitor, silent
         )
         self._training = Training(
             engine,
@@ -219,10 +239,12 @@ class Cluster:
     def start(self) -> list[tuple[Submission, ApiError]]:
         """Make the nodes and submit what is due at time 0; return what was refused."""
         for node in self.setup.nodes:
-            self.server.create(node, 0)
+            reported = healthy(node, 0)
+            self.server.create(node if reported is None else reported.obj, 0)
         refused = []
         for submission in self.setup.submissions:
             if submission.at:
+                self._pending_submissions += 1
                 self.engine.at(submission.at, self._submit_later, submission)
                 continue
             try:
@@ -234,6 +256,7 @@ class Cluster:
         return refused
 
     def _submit_later(self, submission: Submission) -> None:
+        self._pending_submissions -= 1
         try:
             self.submit(submission)
         except ApiError as err:
@@ -250,16 +273,32 @@ class Cluster:
         """
         until = self.setup.until
         limit = self.setup.until_max if until is None else until
-        engine = self.engine
+        engine, store = self.engine, self.store
+        revision, look_at = -1, 0
         while (upcoming := engine.peek()) is not None and upcoming <= limit:
-            engine.run(limit, PROGRESS_TIMERS)
+            engine.run(min(limit, max(look_at, upcoming)), PROGRESS_TIMERS)
             if progress is not None:
                 progress(engine.now, engine.fired)
+            if store.revision != revision:
+                revision, look_at = store.revision, engine.now + STALL_NS
+            elif engine.now >= look_at:
+                if not self._hopeful():
+                    return Stop(at=engine.now if until is None else until, reason="stalled")
+                look_at = engine.now + STALL_NS
         if upcoming is not None:
             return Stop(at=limit, reason="limit" if until is None else "until")
         if until is not None and self._unfinished():
             return Stop(at=until, reason="until")
         return Stop(at=engine.now, reason="finished")
+
+    def _hopeful(self) -> bool:
+        """Tell whether anything but a retry of what failed before is left to happen."""
+        others: tuple[Hopeful, ...] = (self._kubelets, self._training, self._user, self._chaos)
+        return (
+            self._pending_submissions > 0
+            or any(controller.hopeful() for controller in self._controllers)
+            or any(part.hopeful() for part in others)
+        )
 
     def _unfinished(self) -> bool:
         """Tell whether a JobSet is still there without a terminal state."""

@@ -5,7 +5,18 @@ Source of the numbers: K-TIM-01, C-QUE-02, C-QUE-03.
 
 from __future__ import annotations
 
-from jobsim.controllers import exclusive_placement, garbage_collector, job, jobset
+from collections.abc import Mapping
+
+from jobsim.controllers import (
+    disruption,
+    exclusive_placement,
+    garbage_collector,
+    job,
+    jobset,
+    node_lifecycle,
+    pod_gc,
+    taint_eviction,
+)
 from jobsim.controllers.job import orphans, ttl
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.runtime.controller import Core
@@ -85,4 +96,55 @@ def garbage_collector_core() -> Core:
         observe=lambda reader, namespace, name, memory: garbage_collector.observe(reader, namespace, name),
         reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),
         workers=20,
+    )
+
+
+def node_core(silent: Mapping[str, int], grace_ns: int) -> Core:
+    """Return the node lifecycle controller: health, NoSchedule and NoExecute taints (K-POD-47..49).
+
+    Parameters
+    ----------
+    silent : mapping
+        Nodes whose kubelet is silent, and when it last renewed its lease, ns.
+    grace_ns : int
+    """
+    return Core(
+        name="node-controller",
+        kinds=("Node",),
+        wakes=node_lifecycle.wakes,
+        observe=lambda reader, namespace, name, memory: node_lifecycle.observe(reader, name, silent, memory),
+        reconcile=lambda seen, now: node_lifecycle.reconcile(seen, now, grace_ns),
+    )
+
+
+def taint_core() -> Core:
+    """Return the taint eviction controller (K-POD-50, K-POD-51)."""
+    return Core(
+        name="taint-eviction-controller",
+        kinds=("Node", "Pod"),
+        wakes=taint_eviction.wakes,
+        observe=lambda reader, namespace, name, memory: taint_eviction.observe(reader, name, memory),
+        reconcile=taint_eviction.reconcile,
+    )
+
+
+def pod_gc_core() -> Core:
+    """Return the pod garbage collector (K-POD-51..53)."""
+    return Core(
+        name="pod-garbage-collector",
+        kinds=("Node", "Pod"),
+        wakes=pod_gc.wakes,
+        observe=lambda reader, namespace, name, memory: pod_gc.observe(reader, memory),
+        reconcile=pod_gc.reconcile,
+    )
+
+
+def disruption_core() -> Core:
+    """Return the disruption controller: what budgets allow, stale DisruptionTarget conditions (K-POD-45)."""
+    return Core(
+        name="disruption-controller",
+        kinds=("PodDisruptionBudget", "Pod"),
+        wakes=disruption.wakes,
+        observe=lambda reader, namespace, name, memory: disruption.observe(reader, namespace, name),
+        reconcile=disruption.reconcile,
     )

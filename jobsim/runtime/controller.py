@@ -86,6 +86,8 @@ class Controller:
         self._memory: dict[Key, Any] = {}
         self._notes: dict[Key, list[WatchEvent]] = {}
         self._running: dict[Key, Task | None] = {}
+        #: Keys that wait for another try after an error, and for nothing else.
+        self._failing: dict[Key, None] = {}
         self._armed: Timer | None = None
         self._down = False
         self.reconciles = 0
@@ -106,7 +108,9 @@ class Controller:
         now = self._engine.now
         woken = self._core.wakes(event, self._informer.reader)
         for wake in woken:
-            self._queue.add((wake.namespace, wake.name), now + wake.delay_ns, now)
+            key = (wake.namespace, wake.name)
+            self._queue.add(key, now + wake.delay_ns, now)
+            self._failing.pop(key, None)
         if woken:
             self._arm()
 
@@ -196,11 +200,25 @@ class Controller:
         if finish.requeue_after_ns is not None:
             self._queue.add(key, now + finish.requeue_after_ns, now)
         if finish.error is not None:
+            if self._backoff.failures(key):
+                self._failing[key] = None
             self._queue.add(key, now + self._backoff.next(key), now)
         else:
             self._backoff.forget(key)
+            self._failing.pop(key, None)
         self._queue.done(key)
         self._arm()
+
+    def hopeful(self) -> bool:
+        """Tell whether a key waits for anything but another try of what failed."""
+        return len(self._queue) > len(self._failing) or bool(self._running)
+
+    def poke(self, namespace: str, name: str) -> None:
+        """Ask for a look at a key from outside the log: for what no object shows (a silent kubelet)."""
+        if not self._down:
+            now = self._engine.now
+            self._queue.add((namespace, name), now, now)
+            self._arm()
 
     # -- crashing ------------------------------------------------------------------------------
 
@@ -211,6 +229,7 @@ class Controller:
             if task is not None:
                 task.kill()
         self._running.clear()
+        self._failing.clear()
         self._notes.clear()
         self._memory.clear()
         self._queue = WorkQueue[Key](pull_forward=self._core.pull_forward)

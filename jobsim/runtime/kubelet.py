@@ -202,6 +202,10 @@ class Kubelets:
             if stage is None or self._perform(state, stage):
                 self._review(state)
 
+    def hopeful(self) -> bool:
+        """Tell whether something will happen to a pod by itself."""
+        return any(state.timer is not None for state in self._pods.values())
+
     def is_dark(self, node: str) -> bool:
         """Tell whether a node has no living kubelet."""
         return node in self._dark

@@ -1,49 +1,97 @@
-"""Nodes in time: which are dark, lost or back (heartbeats: ``controllers.node_lifecycle``)."""
+"""Nodes in time: which are dark, lost or back, and who is told (``controllers.node_lifecycle``).
+
+A machine's heartbeats are not simulated one by one: a kubelet that lives renews its lease, so all
+that counts is when a silent one last did.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from jobsim.api.core import Node
-from jobsim.api.plan import EventRecord
-from jobsim.api.writes import Delete
+from jobsim.api.meta import condition
+from jobsim.api.watch import WatchEvent
+from jobsim.api.writes import Create, Delete
 from jobsim.apiserver.store import Store
+from jobsim.controllers.kubelet_node import healthy, last_renewal
+from jobsim.controllers.node_lifecycle import MONITOR
 from jobsim.runtime.client import Client
+from jobsim.runtime.controller import Controller
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.kubelet import Kubelets
-from jobsim.runtime.setup import Setup
 
 
 class Nodes:
-    """The machines of a run."""
+    """The machines of a run.
+
+    Parameters
+    ----------
+    engine, store, kubelets :
+    kubelet_client, cloud_client : Client
+        Who reports a node's health, and who deletes and registers Node objects.
+    monitor : Controller
+        The node lifecycle controller, which looks at silent nodes.
+    silent : dict
+        Nodes whose kubelet is silent, and when it last renewed its lease, ns; shared with the
+        monitor's core, which reads it.
+    """
 
     def __init__(
         self,
         engine: Engine,
         store: Store,
-        client: Client,
         kubelets: Kubelets,
-        setup: Setup,
-        record: Callable[[str, EventRecord], None],
+        kubelet_client: Client,
+        cloud_client: Client,
+        monitor: Controller,
+        silent: dict[str, int],
     ) -> None:
         self._engine = engine
         self._store = store
-        self._client = client
         self._kubelets = kubelets
+        self._kubelet_client = kubelet_client
+        self._cloud_client = cloud_client
+        self._monitor = monitor
+        self._silent = silent
         self._lost: dict[str, Node] = {}
+        store.subscribe(self._hear, ("Node",))
+
+    def _hear(self, event: WatchEvent) -> None:
+        node = event.obj
+        assert isinstance(node, Node)
+        if event.type == "ADDED" and condition(node.status.conditions, "Ready") is None:
+            # The kubelet of a node that somebody wrote down as a manifest says that it is there.
+            self._engine.after(0, self._report, node.name)
+
+    def _report(self, name: str) -> None:
+        """Let a living kubelet say that its node is well."""
+        node = self._store.get(Node, "", name)
+        if node is None or name in self._silent:
+            return
+        write = healthy(node, self._engine.now)
+        if write is not None:
+            self._kubelet_client.send(write)
 
     def crash(self, name: str) -> None:
         """Let a machine go dark."""
+        if name in self._silent:
+            return
+        self._silent[name] = last_renewal(self._engine.now)
         self._kubelets.crash(name)
+        self._monitor.poke(MONITOR.namespace, MONITOR.name)
 
     def lose(self, name: str) -> None:
         """Delete a Node object; its machine is gone with it."""
         node = self._store.get(Node, "", name)
-        assert node is not None
+        assert node is not None, f"node {name} is lost twice"
         self._lost[name] = node
         self._kubelets.crash(name)
-        self._client.send(Delete(kind="Node", namespace="", name=name))
+        self._cloud_client.send(Delete(kind="Node", namespace="", name=name))
 
     def repair(self, name: str) -> None:
-        """Bring a machine back."""
+        """Bring a machine back: its Node object if it was lost, its kubelet in any case."""
+        lost = self._lost.pop(name, None)
+        if lost is not None:
+            self._cloud_client.send(Create(obj=lost))
+        self._silent.pop(name, None)
         self._kubelets.recover(name)
+        self._report(name)
+        self._monitor.poke(MONITOR.namespace, MONITOR.name)

@@ -101,6 +101,10 @@ class Training:
         if workloads:
             store.subscribe(self._hear, ("Pod", "JobSet"))
 
+    def hopeful(self) -> bool:
+        """Tell whether a gang is on its way to something."""
+        return any(gang.timer is not None for gang in self._gangs.values())
+
     # -- membership ----------------------------------------------------------------------------
 
     def _hear(self, event: WatchEvent) -> None:
@@ -166,6 +170,7 @@ class Training:
         gang.timer = self._engine.at(self._engine.now + wait, self._load, gang)
 
     def _load(self, gang: _Gang) -> None:
+        gang.timer = None
         checkpoint = gang.workload.checkpoint
         if checkpoint is None or gang.progress.steps == 0:
             self._step(gang)
@@ -176,6 +181,7 @@ class Training:
 
     def _step(self, gang: _Gang) -> None:
         """Step until a checkpoint is due or the work is done."""
+        gang.timer = None
         now = self._engine.now
         self._ledger.progress(now, *gang.key, "stepping")
         gang.stepping_since = now
@@ -184,6 +190,7 @@ class Training:
             gang.timer = self._engine.at(now + ahead * gang.workload.step_ns, self._stepped, gang, ahead)
 
     def _stepped(self, gang: _Gang, steps: int) -> None:
+        gang.timer = None
         gang.stepping_since = None
         was = gang.progress
         gang.progress = Progress(steps=was.steps + steps, written=was.written, usable=was.usable)
@@ -198,6 +205,7 @@ class Training:
         gang.timer = self._engine.at(self._engine.now + wait, self._written, gang)
 
     def _written(self, gang: _Gang) -> None:
+        gang.timer = None
         checkpoint = gang.workload.checkpoint
         assert checkpoint is not None
         steps = gang.progress.steps

@@ -16,16 +16,15 @@ from typing import Any
 from jobsim.api import codec
 from jobsim.api._struct import replace
 from jobsim.api.batch import Job
-from jobsim.api.core import PodDisruptionBudget
 from jobsim.api.field import FieldError
 from jobsim.api.jobset import JobSet
-from jobsim.api.meta import Labels, Object
+from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
-from jobsim.api.selectors import matches
-from jobsim.api.writes import Evict
+from jobsim.api.writes import Evict, Write
 from jobsim.apiserver.schema_errors import Path, invalid_object
 from jobsim.apiserver.schema_meta import Known, check_meta, check_meta_update, filled_update, with_name
+from jobsim.controllers import disruption
 from jobsim.controllers.admission import manifest
 from jobsim.controllers.admission.job_admission import JobAdmission
 from jobsim.controllers.admission.job_validate_status import status_errors
@@ -218,30 +217,12 @@ class Admission:
 
     # --- evictions -----------------------------------------------------------------------------
 
-    def admit_eviction(self, write: Evict, reader: Reader) -> None:
-        """Refuse an eviction that a PodDisruptionBudget forbids.
+    def evict(self, write: Evict, reader: Reader, now: int) -> tuple[Write, ...]:
+        """Return the writes of an eviction; refuse one that a PodDisruptionBudget forbids.
 
         Raises
         ------
         ApiError
             429 TooManyRequests, or 500 where several budgets cover the pod.
         """
-        pod = reader.get(Pod, write.namespace, write.name)
-        if pod is None or pod.terminal or pod.terminating:
-            return
-        labels: Labels = pod.metadata.labels
-        budgets = [
-            b
-            for b in reader.list(PodDisruptionBudget, write.namespace)
-            if b.spec.selector is not None and matches(b.spec.selector, labels)
-        ]
-        if len(budgets) > 1:
-            raise ApiError(
-                "InternalError",
-                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not "
-                "support.",
-            )
-        if budgets and budgets[0].status.disruptions_allowed <= 0:
-            raise ApiError(
-                "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget."
-            )
+        return disruption.evict(write, reader, now)
