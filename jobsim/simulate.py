@@ -6,28 +6,40 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from jobsim.api.meta import Object
+from jobsim.api.reader import Reader
+from jobsim.apiserver.server import Server
+from jobsim.apiserver.store import Store
+from jobsim.controllers.admission.pipeline import Admission
 from jobsim.errors import ApiError, InputError, JobsimError
 from jobsim.moment import Moment
 from jobsim.results.explain import explain
 from jobsim.results.log import Log
 from jobsim.results.recorder import Recorder, replay
 from jobsim.results.summary import summary
+from jobsim.rng import NameSource
 from jobsim.runtime.cluster import Cluster, Stop
 from jobsim.runtime.setup import Submission
+from jobsim.scenario import expect
 from jobsim.scenario.build import build
 from jobsim.scenario.load import Scenario
+from jobsim.scenario.manifests import Manifest
+from jobsim.scenario.refusal import Refusal
 from jobsim.units import parse_duration
 
 if TYPE_CHECKING:
+    from jobsim.report.style import Picture
     from jobsim.results.table import Table
 
 LOG = "log.jsonl.gz"
 SUMMARY = "summary.json"
+TIMELINE = "timeline.png"
 
 
 class Rejected(JobsimError):
@@ -35,16 +47,12 @@ class Rejected(JobsimError):
 
     Parameters
     ----------
-    refusals : sequence of (Submission, ApiError)
+    refusals : sequence of Refusal
     """
 
-    def __init__(self, refusals: Sequence[tuple[Submission, ApiError]]) -> None:
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
         self.refusals = tuple(refusals)
-        lines = []
-        for submission, error in refusals:
-            place = submission.file + (f":{submission.line}" if submission.line is not None else "")
-            lines.append(f"{place}: {error.message}" if place else error.message)
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(map(str, refusals)))
 
 
 class RunData:
@@ -97,13 +105,18 @@ class RunData:
         kind, slash, name = what.partition("/")
         if not slash:
             raise InputError(f"{what!r} names no object (allowed: KIND/NAME)")
-        return explain(self.recorder, kind, name, namespace)
+        return explain(self.log, kind, name, namespace, ended_at=self.end)
 
-    def timeline(self, **options: Any) -> Any:
-        """Return the timeline as a matplotlib Figure (extra ``plot``)."""
+    def timeline(self, **options: Any) -> Picture:
+        """Return the timeline, a matplotlib Figure (extra ``plot``); options of ``report.timeline``."""
         from jobsim.report.timeline import timeline
 
         return timeline(self.recorder, None, **options)
+
+    @property
+    def summary_bytes(self) -> bytes:
+        """The summary as JSON text, as it is saved and printed."""
+        return msgspec.json.format(msgspec.json.encode(self._summary), indent=2) + b"\n"
 
 
 class Run(RunData):
@@ -112,9 +125,15 @@ class Run(RunData):
     Attributes
     ----------
     scenario : Scenario
+    verdicts : tuple of Verdict
+        What became of the scenario's expectations.
     notes : tuple of str
         What the user should know: the default fleet, kinds that are not simulated, what was taken as
         existing.
+    metrics : dict of str to int
+        What the controllers counted.
+    reader : Reader
+        The cluster as it was left.
     """
 
     def __init__(
@@ -123,6 +142,7 @@ class Run(RunData):
         self.scenario = scenario
         self.notes = tuple(notes)
         self.metrics = dict(cluster.metrics)
+        self.reader: Reader = cluster.store
         made = summary(
             recorder,
             seed=scenario.seed,
@@ -130,10 +150,26 @@ class Run(RunData):
             writes_by=cluster.counts,
             stop=stop.reason,
         )
+        self.verdicts = tuple(expect.evaluate(scenario.expect, made))
+        made["expectations"] = expect.as_rows(self.verdicts)
         super().__init__(recorder.log, made, recorder)
 
-    def save(self, folder: str | Path, pictures: Mapping[str, Callable[[Path], None]] | None = None) -> Path:
-        """Write summary and log (and pictures) to a folder, all or nothing.
+    @property
+    def ok(self) -> bool:
+        """Whether everything that the scenario expects came true."""
+        return all(verdict.ok for verdict in self.verdicts)
+
+    def save(
+        self, folder: str | Path, pictures: Mapping[str, Callable[[Path], object]] | None = None
+    ) -> Path:
+        """Write summary, log and pictures to a folder, all or nothing.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there; files of an earlier run in it are replaced.
+        pictures : mapping of str to callable, optional
+            What draws each picture to a path; default: the timeline, if matplotlib is installed.
 
         Raises
         ------
@@ -141,24 +177,48 @@ class Run(RunData):
             When the folder cannot be written.
         """
         target = Path(folder)
+        if pictures is None:
+            pictures = {TIMELINE: lambda path: self.timeline().save(path)} if can_draw() else {}
+        check_writable(target)
+        staging = None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        except OSError as err:
-            raise InputError(f"cannot be written: {err.strerror}", file=str(target)) from None
-        try:
-            (staging / SUMMARY).write_bytes(
-                msgspec.json.format(msgspec.json.encode(self._summary), indent=2) + b"\n"
-            )
             self.log.write(staging / LOG)
-            for name, draw in (pictures or {}).items():
+            for name, draw in pictures.items():
                 draw(staging / name)
+            (staging / SUMMARY).write_bytes(self.summary_bytes)
             _replace(staging, target)
         except OSError as err:
-            raise InputError(f"cannot be written: {err.strerror}", file=str(target)) from None
+            raise _unwritable(target, err.strerror or str(err)) from None
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            if staging is not None:
+                shutil.rmtree(staging, ignore_errors=True)
         return target
+
+
+def can_draw() -> bool:
+    """Tell whether pictures can be drawn (extra ``plot``)."""
+    return find_spec("matplotlib") is not None
+
+
+def check_writable(folder: Path) -> None:
+    """Raise InputError if a folder could not be made or written, without making anything."""
+    if folder.is_dir():
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _unwritable(folder, "Permission denied")
+        return
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise _unwritable(folder, f"{place} is not a directory")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise _unwritable(folder, f"{place}: Permission denied")
+
+
+def _unwritable(folder: Path, why: str) -> InputError:
+    return InputError(f"cannot be written: {why} (a folder to make or to write to)", file=str(folder))
 
 
 def _replace(staging: Path, target: Path) -> None:
@@ -202,6 +262,7 @@ def run(
     until: str | float | None = None,
     strict: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Run:
     """Run a scenario to its end.
 
@@ -216,6 +277,8 @@ def run(
         Treat references to things that no manifest brings as a real cluster would.
     progress : callable, optional
         ``(virtual ns, timers fired)``, called now and then.
+    tell : callable, optional
+        Takes each note (``Run.notes``) as soon as it is known.
 
     Raises
     ------
@@ -233,11 +296,65 @@ def run(
     lab = Scenario.load(scenario) if isinstance(scenario, str | Path) else scenario
     lab = lab.changed(seed=seed, until=until)
     setup, notes = build(lab, strict=strict, check_invariants=False)
+    tell = _nobody if tell is None else tell
+    for note in notes:
+        tell(note)
     recorder = Recorder()
     cluster = Cluster(setup, recorder)
     refused = cluster.start()
     if refused:
-        raise Rejected(refused)
+        raise Rejected([Refusal(_source(lab, submission), error) for submission, error in refused])
     stop = cluster.run(progress)
-    assumed = [f"{thing} is taken as existing" for thing in cluster.admission.assumed]
-    return Run(lab, cluster, recorder, stop, [*notes, *assumed])
+    assumed = assumed_note(cluster.admission.assumed)
+    if assumed:
+        tell(assumed)
+    return Run(lab, cluster, recorder, stop, [*notes, *filter(None, [assumed])])
+
+
+def _nobody(_: str) -> None:
+    """Hear a note and forget it."""
+
+
+def assumed_note(assumed: Sequence[str]) -> str:
+    """Return one sentence about what manifests refer to and no file contains; "" if there is nothing."""
+    if not assumed:
+        return ""
+    return f"taken as existing, because no file has it: {', '.join(assumed)} (--strict: as a real cluster)"
+
+
+def _source(scenario: Scenario, submission: Submission) -> Manifest:
+    """Return the manifest that a submission was made from."""
+    return next(manifest for manifest in scenario.manifests if manifest.data is submission.doc)
+
+
+class Answer(NamedTuple):
+    """What the API server says to one manifest: the object as stored, or a refusal."""
+
+    manifest: Manifest
+    obj: Object | None
+    refusal: Refusal | None
+
+
+def validate(scenario: Scenario | str | Path, *, strict: bool = False) -> tuple[list[Answer], list[str]]:
+    """Return what the API server would say to each manifest, and what was taken as existing.
+
+    Everything is applied in the order of time, into one empty cluster.
+
+    Parameters
+    ----------
+    scenario : Scenario, or the path of one or of manifests
+    strict : bool
+        Treat references to things that no manifest brings as a real cluster would.
+    """
+    lab = Scenario.load(scenario) if isinstance(scenario, str | Path) else scenario
+    names = NameSource(lab.seed)
+    admission = Admission(lab.gates, strict=strict, suffix=names.suffix)
+    server = Server(Store(), admission, names)
+    everything = [*lab.manifests, *(manifest for objects in lab.applied for manifest in objects)]
+    answers = []
+    for manifest in sorted(everything, key=lambda m: m.at):
+        try:
+            answers.append(Answer(manifest, server.submit(manifest.data, manifest.at), None))
+        except ApiError as err:
+            answers.append(Answer(manifest, None, Refusal(manifest, err)))
+    return answers, list(admission.assumed)

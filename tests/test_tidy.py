@@ -22,13 +22,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("scenario", "testing"),
     ("report", "study"),
+    ("moment",),
+    ("simulate",),
     ("__init__",),
     ("cli",),
     ("__main__",),
 )
 #: Who may import what from outside.  A package that is not here is not a dependency.
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
-    "msgspec": ("api", "scenario", "trace", "results/log"),
+    "msgspec": ("api", "scenario", "trace", "results/log", "simulate"),
     "re2": ("controllers",),
     "numpy": (
         *("rng", "trace", "apiserver", "hardware", "workload", "results", "controllers/scheduler"),

@@ -43,7 +43,8 @@ def lines(manifest: Manifest, error: ApiError) -> Iterator[str]:
     if isinstance(error, ClientError):
         yield f"{place}error: {error.message}"
     elif error.reason == "Invalid" and " is invalid: " in error.message:
-        yield f"{place}The {_quoted(manifest, error)} is invalid: {error.message.partition(' is invalid: ')[2]}"
+        why = error.message.partition(" is invalid: ")[2]
+        yield f"{place}The {_quoted(manifest, error)} is invalid: {why}"
     else:
         reason = f" ({error.reason})" if error.reason else ""
         yield f"{place}Error from server{reason}: {source}{error.message}"

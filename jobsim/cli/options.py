@@ -1,0 +1,84 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from jobsim.errors import InputError, InputErrors
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def run_folder(command: F) -> F:
+    """Add ``--run DIR``."""
+    return click.option(
+        "--run",
+        "folder",
+        metavar="DIR",
+        required=True,
+        envvar="JOBSIM_RUN",
+        help="The run: a folder that jobsim run --out has made [$JOBSIM_RUN].",
+    )(command)
+
+
+def namespace(command: F) -> F:
+    """Add ``-n NS``."""
+    return click.option(
+        "-n", "--namespace", default="default", metavar="NS", help="The namespace [default]."
+    )(command)
+
+
+def at_time(command: F) -> F:
+    """Add ``--at T``."""
+    return click.option("--at", metavar="T", help="The virtual time, such as 10m or 90.5 [the end].")(command)
+
+
+def jobset_options(command: F) -> F:
+    """Add what chooses the simulated JobSet controller: ``--gate``, ``--jobset-version``, ``--strict``."""
+    strict = click.option(
+        "--strict",
+        is_flag=True,
+        help="What manifests refer to and no file contains is missing, as in a real cluster.",
+    )
+    version = click.option(
+        "--jobset-version",
+        "version",
+        type=click.Choice(["v0.12.0", "main"]),
+        help="The JobSet release [the scenario's, or v0.12.0].",
+    )
+    gate = click.option(
+        "--gate",
+        "gates",
+        multiple=True,
+        metavar="NAME=true",
+        help="A feature gate: InPlaceRestart, RestartJob or ElasticJobSet; repeatable.",
+    )
+    return gate(version(strict(command)))
+
+
+def read_gates(texts: Sequence[str]) -> dict[str, bool]:
+    """Return feature gates from ``NAME=true`` (several with commas, as upstream's ``--feature-gates``).
+
+    Raises
+    ------
+    InputErrors
+        With all that is wrong.
+    """
+    from jobsim.scenario.table import GATES
+
+    gates: dict[str, bool] = {}
+    errors = []
+    for text in (part.strip() for each in texts for part in each.split(",")):
+        name, _, word = text.partition("=")
+        if name not in GATES:
+            errors.append(InputError(f'no gate "{name}" ({", ".join(GATES)})', path="--gate"))
+        elif word.lower() not in ("true", "false"):
+            errors.append(InputError(f'"{text}" is neither on nor off ({name}=true or false)', path="--gate"))
+        else:
+            gates[name] = word.lower() == "true"
+    if errors:
+        raise InputErrors(errors)
+    return gates

@@ -1,0 +1,72 @@
+"""A line on the terminal that says how far a long run is; nothing when stderr is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import Self
+
+from jobsim.units import format_duration
+
+#: A run must take this long before anything is shown, and then between two updates.
+PATIENCE_S, UPDATE_S = 2.0, 0.2
+_WIDTH = 24
+
+
+class Progress:
+    """Call it with virtual time and timers fired; use it as a context, so that its line goes away.
+
+    A thread shows the line, because only waiting can tell how long something takes without a clock.
+
+    Parameters
+    ----------
+    until : int or None
+        Where the run ends at the latest, ns, when that is known.
+    """
+
+    def __init__(self, until: int | None) -> None:
+        self._until = until
+        self._now = self._timers = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._show, daemon=True)
+
+    def __call__(self, now: int, timers: int) -> None:
+        self._now, self._timers = now, timers
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _show(self) -> None:
+        if self._over.wait(PATIENCE_S):
+            return
+        while not self._over.wait(UPDATE_S):
+            sys.stderr.write(f"\r\x1b[K{progress_line(self._now, self._timers, self._until)}")
+            sys.stderr.flush()
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def progress_line(now: int, timers: int, until: int | None) -> str:
+    """Return the line that is shown.
+
+    Examples
+    --------
+    >>> progress_line(1800 * 10**9, 250_000, 3600 * 10**9)
+    '[############------------] 30m of 60m simulated, 250,000 events'
+    """
+    text = f"{format_duration(now)} simulated, {timers:,} events"
+    if until is None:
+        return text
+    done = min(now * _WIDTH // until, _WIDTH) if until else _WIDTH
+    bar = "#" * done + "-" * (_WIDTH - done)
+    return f"[{bar}] {format_duration(now)} of {format_duration(until)} simulated, {timers:,} events"

@@ -1,0 +1,87 @@
+"""``jobsim run``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from jobsim.cli import screen
+from jobsim.cli.options import jobset_options, read_gates
+from jobsim.cli.progress import Progress
+from jobsim.errors import InputError, InputErrors
+from jobsim.scenario.load import Scenario, load_files
+from jobsim.simulate import LOG, SUMMARY, TIMELINE, Rejected, Run, can_draw, check_writable
+from jobsim.simulate import run as simulate
+
+
+def load(files: Sequence[str], gates: Sequence[str], version: str | None, **changes: object) -> Scenario:
+    """Return the scenario that the files and options of a command line make."""
+    scenario = load_files(files)
+    try:
+        return scenario.changed(gates=read_gates(gates), version=version, **changes)  # type: ignore[arg-type]
+    except InputErrors as err:
+        # What can be wrong now came from options, whose names the scenario does not know.
+        renamed = [
+            InputError(e.text, path=f"--{e.path}" if e.path in changes else e.path) for e in err.errors
+        ]
+        raise InputErrors(renamed) from None
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--seed", type=int, help="Instead of the scenario's seed [0].")
+@click.option("--until", metavar="TIME", help="Stop at this virtual time, such as 2h or 54d.")
+@jobset_options
+@click.option("--out", metavar="DIR", help="Write summary, log and timeline to this folder.")
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", help="What stdout gets.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    files: Sequence[str],
+    seed: int | None,
+    until: str | None,
+    gates: Sequence[str],
+    version: str | None,
+    strict: bool,
+    out: str | None,
+    output: str,
+) -> None:
+    """Run a scenario or manifests; say what happened and where the time went.
+
+    A FILE is a Scenario, or plain Kubernetes manifests (several documents, Lists and JSON too).  Without
+    nodes there is a default fleet that is big enough.  Exits 1 when the API server refuses a manifest, or
+    when something that the scenario expects does not come true.
+    """
+    if out is not None:
+        check_writable(Path(out))
+    scenario = load(files, gates, version, seed=seed, until=until)
+    try:
+        with Progress(scenario.until) as progress:
+            finished = simulate(scenario, strict=strict, progress=progress, tell=_tell)
+    except Rejected as err:
+        click.echo(str(err), err=True)
+        ctx.exit(1)
+    if out is not None:
+        _save(finished, out)
+    if output == "json":
+        click.echo(finished.summary_bytes, nl=False)
+        for verdict in finished.verdicts:
+            if not verdict.ok:
+                _tell(f"expectation failed: {verdict.text}")
+    else:
+        click.echo(screen.of_run(finished), nl=False)
+    ctx.exit(0 if finished.ok else 1)
+
+
+def _tell(note: str) -> None:
+    click.echo(f"note: {note}", err=True)
+
+
+def _save(finished: Run, out: str) -> None:
+    finished.save(out)
+    written = [SUMMARY, LOG, *([TIMELINE] if can_draw() else [])]
+    click.echo(f"wrote {', '.join(str(Path(out) / name) for name in written)}", err=True)
+    if not can_draw():
+        _tell(f"no {TIMELINE}: matplotlib is not installed (pip install 'jobsim[plot]')")
