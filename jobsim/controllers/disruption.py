@@ -154,9 +154,8 @@ def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
         return [_key(obj)] if changed and event.type != "DELETED" else []
     if not isinstance(obj, Pod):
         return []
-    woken = [
-        _key(budget) for budget in reader.list(PodDisruptionBudget, obj.namespace) if _selects(budget, obj)
-    ]
+    budgets = reader.list(PodDisruptionBudget, obj.metadata.namespace)
+    woken = [_key(budget) for budget in budgets if _selects(budget, obj)] if budgets else []
     since = _disrupted_since(obj) if event.type != "DELETED" else None
     if since is not None:
         woken.append(replace(_key(obj), delay_ns=max(since + STALE_DISRUPTION_NS - event.time, 0)))
@@ -324,10 +323,12 @@ def _write(
 
 def _disrupted_since(pod: Pod) -> int | None:
     """Return since when a pod that is not going has a DisruptionTarget that a deletion should follow."""
-    if pod.terminating or pod.terminal:
+    for target in pod.status.conditions:
+        if target.type == "DisruptionTarget":
+            break
+    else:
         return None
-    target = condition(pod.status.conditions, "DisruptionTarget")
-    if target is None or target.status != "True" or target.reason == "TerminationByKubelet":
+    if pod.terminating or pod.terminal or target.status != "True" or target.reason == "TerminationByKubelet":
         return None
     return target.last_transition_time or 0
 

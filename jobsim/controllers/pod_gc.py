@@ -133,15 +133,17 @@ def reconcile(seen: Seen, now: int) -> Plan:
 
 def _pod_concerns(pod: Pod, old: object, reader: Reader) -> bool:
     """Tell whether a change of a pod may be the collector's business; cheap for the usual ones."""
-    was = old if isinstance(old, Pod) else None
     name = pod.spec.node_name
-    if name and (was is None or was.spec.node_name != name):
-        node = reader.get(Node, "", name)
-        return node is None or (pod.terminating and _is_out_of_service(node))
-    if pod.terminating and (was is None or not was.terminating):
+    if isinstance(old, Pod):
+        came = old.spec is not pod.spec and old.spec.node_name != name
+        marked = pod.metadata.deletion_timestamp is not None and old.metadata.deletion_timestamp is None
+        ended = pod.status.phase != old.status.phase and pod.terminal
+    else:
+        came, marked, ended = bool(name), pod.terminating, pod.terminal
+    if came or marked:
         node = reader.get(Node, "", name) if name else None
-        return node is None or _is_out_of_service(node)
-    ended = pod.terminal and (was is None or not was.terminal)
+        if node is None or (pod.terminating and _is_out_of_service(node)):
+            return True
     return ended and reader.count(Pod) > POD_GC_TERMINAL_MAX
 
 
