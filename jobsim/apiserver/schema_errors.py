@@ -133,12 +133,26 @@ class InvalidError(ApiError):
         self.fields = tuple(errors)
 
 
-class StrictError(ApiError):
-    """A 400 answer about fields that are unknown or given twice: (path, text) of each."""
+class DocumentError(ApiError):
+    """A 400 answer about a document that does not decode; ``found`` has (path, text) of each complaint."""
 
-    def __init__(self, message: str, found: Sequence[tuple[Path, str]]) -> None:
-        super().__init__("BadRequest", message, causes=[text for _, text in found])
+    def __init__(
+        self, message: str, found: Sequence[tuple[Path, str]], *, reason: str = "BadRequest"
+    ) -> None:
+        super().__init__(reason, message, causes=[text for _, text in found], code=400)
         self.found = tuple(found)
+
+
+def problems(err: ApiError) -> list[tuple[Path, str]]:
+    """Return the single complaints of an answer, each with the path it is about.
+
+    Callers that know the lines of a file show them; an answer about the whole has the empty path.
+    """
+    if isinstance(err, InvalidError):
+        return [(parse_path(error.path), error.text) for error in err.fields]
+    if isinstance(err, DocumentError):
+        return list(err.found)
+    return [((), err.message)]
 
 
 class ClientError(ApiError):

@@ -100,7 +100,8 @@ def _line(field: re.Match[str], markers: list[tuple[str, str]], package: str) ->
     if "inline" in options or not name:
         return f"... {resolve(field[2], package)}"
     flags = [flag for flag, option in (("o", "omitempty"), ("z", "omitzero")) if option in options]
-    if not flags and ("optional", "") not in markers:
+    optional = bool(flags) or ("optional", "") in markers
+    if not optional or ("required", "") in markers:
         flags.append("r")
     keys = [value for key, value in markers if key == "listMapKey"]
     if keys:

@@ -16,13 +16,15 @@ from typing import Any
 
 from jobsim.api import quantity
 from jobsim.api.gofmt import quote
-from jobsim.apiserver.schema_errors import number_text
+from jobsim.apiserver.schema_errors import Path, number_text
 from jobsim.apiserver.schema_types import INT_BITS, Field, Type
 from jobsim.units import parse_rfc3339
 
 
 class GoError(ValueError):
-    """A JSON value does not decode; the message is Go's."""
+    """A JSON value does not decode; the message is Go's, ``path`` is where (Go leaves list positions out)."""
+
+    path: Path = ()
 
 
 def decode(value: Any, type_: Type, *, ordered: bool = True) -> Any:
@@ -42,9 +44,13 @@ def decode(value: Any, type_: Type, *, ordered: bool = True) -> Any:
         With Go's message.
     """
     decoder = _Decoder(ordered=ordered)
-    decoded = decoder.value(value, type_)
-    if decoder.saved:
-        raise GoError(decoder.saved)
+    try:
+        decoded = decoder.value(value, type_)
+    except GoError as err:
+        err.path = tuple(decoder.path)
+        raise
+    if decoder.saved is not None:
+        raise decoder.saved
     return decoded
 
 
@@ -64,9 +70,9 @@ def what(value: Any) -> str:
 class _Decoder:
     def __init__(self, *, ordered: bool) -> None:
         self.ordered = ordered
-        self.saved = ""
+        self.saved: GoError | None = None
+        self.path: list[str | int] = []
         self._struct = ""
-        self._fields: list[str] = []
         self._by_kind: Mapping[str, Callable[[Any, Type], Any]] = {
             "struct": self._object,
             "list": self._array,
@@ -88,9 +94,13 @@ class _Decoder:
         return self._by_kind[type_.kind](value, type_)
 
     def _mismatch(self, value: Any, type_: Type, found: str = "") -> Any:
-        if not self.saved:
-            place = f"Go struct field {self._struct}.{'.'.join(self._fields)}" if self._struct else "Go value"
-            self.saved = f"json: cannot unmarshal {found or what(value)} into {place} of type {type_.go}"
+        if self.saved is None:
+            fields = ".".join(step for step in self.path if isinstance(step, str))
+            place = f"Go struct field {self._struct}.{fields}" if self._struct else "Go value"
+            self.saved = GoError(
+                f"json: cannot unmarshal {found or what(value)} into {place} of type {type_.go}"
+            )
+            self.saved.path = tuple(self.path)
         return zero(type_)
 
     def _object(self, value: Any, type_: Type) -> Any:
@@ -105,9 +115,9 @@ class _Decoder:
             item = value[key]
             if item is None:
                 continue
-            self._fields.append(key)
+            self.path.append(key)
             given[key] = self.value(item, field.type)
-            self._fields.pop()
+            self.path.pop()
         self._struct = outer
         return marshalled(given, type_)
 
@@ -115,7 +125,12 @@ class _Decoder:
         if not isinstance(value, list | tuple):
             return self._mismatch(value, type_)
         assert type_.item is not None
-        return [self.value(item, type_.item) for item in value]
+        items = []
+        for i, item in enumerate(value):
+            self.path.append(i)
+            items.append(self.value(item, type_.item))
+            self.path.pop()
+        return items
 
     def _map(self, value: Any, type_: Type) -> Any:
         if not isinstance(value, Mapping):

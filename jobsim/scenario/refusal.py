@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from jobsim.apiserver.schema_errors import ClientError, InvalidError, StrictError, parse_path
+from jobsim.apiserver.schema_errors import ClientError, DocumentError, InvalidError, parse_path
 from jobsim.errors import ApiError
 from jobsim.scenario.manifests import Manifest
 
@@ -37,7 +37,7 @@ def lines(manifest: Manifest, error: ApiError) -> Iterator[str]:
         yield from _invalid(manifest, error)
         return
     place = _place(manifest, manifest.line)
-    if isinstance(error, StrictError) and error.found:
+    if isinstance(error, DocumentError) and error.found:
         place = _place(manifest, manifest.line_of(error.found[0][0]))
     source = f'error when creating "{manifest.file}": ' if manifest.file else ""
     if isinstance(error, ClientError):

@@ -25,8 +25,8 @@ from jobsim.apiserver import schema_crd, schema_go
 from jobsim.apiserver.jobset_schema import JOBSET, TYPES
 from jobsim.apiserver.schema_errors import (
     ClientError,
+    DocumentError,
     Path,
-    StrictError,
     cannot_handle,
     denied,
     go_json,
@@ -180,7 +180,7 @@ def _strict(doc: Document, found: Sequence[tuple[Path, str]]) -> None:
     if found:
         texts = ", ".join(dict.fromkeys(text for _, text in found))
         problem = f"strict decoding error: {texts}"
-        raise StrictError(cannot_handle(doc["kind"], doc["apiVersion"], problem), found)
+        raise DocumentError(cannot_handle(doc["kind"], doc["apiVersion"], problem), found)
 
 
 def _unknown(paths: Sequence[Path]) -> list[tuple[Path, str]]:
@@ -191,39 +191,40 @@ def _duplicate(paths: Sequence[Path]) -> list[tuple[Path, str]]:
     return [(path, f'duplicate field "{path_text(path)}"') for path in paths]
 
 
-def _decode_custom(doc: Document, repeated: Sequence[Path]) -> dict[str, Any]:
-    meta = doc.get("metadata")
+def _undecodable(doc: Document, err: GoError, *under: str) -> DocumentError:
+    problem = cannot_handle(doc["kind"], doc["apiVersion"], str(err))
+    return DocumentError(problem, [((*under, *err.path), str(err))])
+
+
+def _decode_meta(doc: Document) -> tuple[dict[str, Any], list[Path]]:
+    """Return a document's metadata decoded, and the fields of it that nobody knows."""
     meta_type = TYPES.get("meta.ObjectMeta")
+    meta = doc.get("metadata")
     try:
         decoded = schema_go.decode({} if meta is None else meta, meta_type)
     except GoError as err:
-        problem = cannot_handle(doc["kind"], doc["apiVersion"], str(err))
-        raise ApiError("BadRequest", problem) from None
-    unknown_meta = [("metadata", *path) for path in unknown_fields(meta, meta_type)] if meta else []
+        raise _undecodable(doc, err, "metadata") from None
+    return decoded, [("metadata", *path) for path in unknown_fields(meta, meta_type)]
+
+
+def _decode_custom(doc: Document, repeated: Sequence[Path]) -> dict[str, Any]:
+    meta, unknown_meta = _decode_meta(doc)
     _strict(doc, [*_duplicate(repeated), *_unknown(unknown_meta), *_unknown(pruned_fields(doc, JOBSET))])
     body = {key: value for key, value in doc.items() if key != "metadata"}
     body = schema_crd.defaulted(schema_crd.without_nulls(body, JOBSET), JOBSET)
-    return {**body, "metadata": decoded}
+    return {**body, "metadata": meta}
 
 
 def _decode_core(doc: Document, type_: Type | None, repeated: Sequence[Path]) -> dict[str, Any]:
     """Decode a document of a kind that Go types; without a type only its metadata is looked at."""
     if type_ is None:
-        meta_type = TYPES.get("meta.ObjectMeta")
-        meta = doc.get("metadata")
-        try:
-            decoded = schema_go.decode({} if meta is None else meta, meta_type)
-        except GoError as err:
-            problem = cannot_handle(doc["kind"], doc["apiVersion"], str(err))
-            raise ApiError("BadRequest", problem) from None
-        unknown_meta = [("metadata", *path) for path in unknown_fields(meta, meta_type)] if meta else []
+        meta, unknown_meta = _decode_meta(doc)
         _strict(doc, [*_duplicate(repeated), *_unknown(unknown_meta)])
-        return {**doc, "metadata": decoded}
+        return {**doc, "metadata": meta}
     try:
         decoded = schema_go.decode(doc, type_)
     except GoError as err:
-        problem = cannot_handle(doc["kind"], doc["apiVersion"], str(err))
-        raise ApiError("BadRequest", problem) from None
+        raise _undecodable(doc, err) from None
     _strict(doc, [*_duplicate(repeated), *_unknown(unknown_fields(doc, type_))])
     assert isinstance(decoded, dict)
     return decoded
@@ -298,7 +299,7 @@ def _mutated(doc: Document) -> dict[str, Any]:
     try:
         decoded = schema_go.decode(doc, JOBSET, ordered=False)
     except GoError as err:
-        raise ApiError("", MUTATING + str(err), code=400) from None
+        raise DocumentError(MUTATING + str(err), [(err.path, str(err))], reason="") from None
     jobset = as_object(_merged(doc, decoded))
     assert isinstance(jobset, JobSet)
     before, after = codec.to_dict(jobset), codec.to_dict(jobset_default.default(jobset))
@@ -370,7 +371,7 @@ def _go_object(doc: Document) -> JobSet:
     try:
         decoded = schema_go.decode(doc, JOBSET, ordered=False)
     except GoError as err:
-        raise ApiError("", VALIDATING + str(err), code=400) from None
+        raise DocumentError(VALIDATING + str(err), [(err.path, str(err))], reason="") from None
     jobset = as_object(_merged(doc, decoded))
     assert isinstance(jobset, JobSet)
     return jobset
