@@ -113,6 +113,16 @@ def test_foreground_owners_wait_for_their_dependents() -> None:
     assert world.writes[-2:] == ["Job/job", "JobSet/js"]
 
 
+def test_an_unbound_pod_goes_with_its_last_finalizer() -> None:
+    """K-JOB-126: no kubelet is involved."""
+    tracked = _make(Pod, "p", _ref(JOB), finalizers=("batch.kubernetes.io/job-tracking",))
+    world = World(JOB.with_meta(owner_references=()), tracked).delete(JOB).collect()
+    assert world.names == ["p"]
+    finalizer = "batch.kubernetes.io/job-tracking"
+    world.send(PatchFinalizers(kind="Pod", namespace="ns", name="p", finalizer=finalizer))
+    assert world.names == []
+
+
 def test_dependents_of_a_job_in_foreground_go_in_background() -> None:
     world = World(JOB.with_meta(owner_references=()), *PODS).delete(JOB, "Foreground")
     seen = gc.observe(world.store, "ns", "Pod/p1")

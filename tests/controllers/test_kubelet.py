@@ -26,7 +26,7 @@ def test_default_life() -> None:
 
 
 def test_times_are_whole_seconds_and_stages_are_not() -> None:
-    """K-POD-08."""
+    """K-POD-02, K-POD-08."""
     node = Node(make_pod(), PodRule(start=law(1.6), run=law(2.7)))
     node.run(10)
     assert [t for t, _ in node.log] == [1600 * MILLISECOND, 4300 * MILLISECOND]
@@ -220,6 +220,7 @@ def test_graceful_deletion(rule: PodRule, grace_s: int | None, gone_at: float, p
 
 
 def test_without_finalizers_the_pod_is_gone() -> None:
+    """K-JOB-124."""
     assert Node(make_pod()).run(10).delete().run(10.5).pod is None
 
 
@@ -276,3 +277,17 @@ def test_pre_stop_sleep_comes_before_the_signal() -> None:
     hook = Container(name="main", lifecycle={"preStop": {"sleep": {"seconds": 4}}})
     assert Node(make_pod("Never", hook)).run(10).delete().run(14.4).pod is not None
     assert Node(make_pod("Never", hook)).run(10).delete().run(14.5).pod is None
+
+
+def test_readiness_is_looked_at_while_the_pod_stops() -> None:
+    """K-POD-43."""
+    node = Node(make_pod(), PodRule(ready=law(10), stop=law(20))).run(5).delete()
+    assert node.run(10.9).status[:2] == ("Running", False)
+    assert node.run(11).status[:2] == ("Running", True)
+    assert node.run(25).pod is None
+
+
+def test_a_shorter_grace_leaves_containers_alone_that_end_sooner() -> None:
+    pod = make_pod("Never", sleeper("a", "sleep 12"), sleeper("b", "sleep infinity"))
+    node = Node(pod.with_meta(finalizers=("k",)), PodRule(stop=law(99))).run(10).delete().run(11).delete(5)
+    assert node.run(16).status == ("Failed", False, [("exit 0", 0), ("exit 137", 0)])

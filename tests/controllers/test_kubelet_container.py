@@ -28,7 +28,7 @@ def _restart_times(policy: str, rule: PodRule, until: float) -> list[float]:
 
 
 def test_crash_loop() -> None:
-    """K-POD-21, K-POD-23: restarts at +0, 10, 30, 70, 150, 310, then every 300 s."""
+    """K-POD-21, K-POD-22, K-POD-23: restarts at +0, 10, 30, 70, 150, 310, then every 300 s."""
     rule = PodRule(run=law(0), exit=(ExitShare(code=1),))
     assert _restart_times("OnFailure", rule, 920) == [1, 11, 31, 71, 151, 311, 611, 911]
 
@@ -104,3 +104,20 @@ def test_restart_all_containers() -> None:
     other = got.status.container_statuses[1].last_state.terminated
     assert other is not None
     assert (other.exit_code, other.reason) == (137, "RestartingAllContainers")
+
+
+def test_restart_of_all_has_no_back_off() -> None:
+    """K-POD-32."""
+    worker = sleeper(
+        "worker", "sleep 5; exit 9", restart_policy_rules=_rules("RestartAllContainers", "In", 9)
+    )
+    node = Node(make_pod("Never", worker)).run(1 + 5 * 20)
+    assert node.status == ("Running", True, [("running", 20)])
+
+
+def test_a_restart_that_all_share_leaves_containers_alone_that_never_ran() -> None:
+    """K-POD-31: an init container may ask for it while the app containers still wait."""
+    first = sleeper("first", "sleep 3; exit 9", restart_policy_rules=_rules("RestartAllContainers", "In", 9))
+    node = Node(make_pod("Never", init_containers=(first,))).run(8)
+    assert node.status == ("Pending", False, [("PodInitializing", 0)])
+    assert node.pod.status.init_container_statuses[0].restart_count == 2

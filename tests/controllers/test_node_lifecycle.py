@@ -129,6 +129,14 @@ def test_nodes_are_looked_at_again_after_an_error() -> None:
     assert "unreachable:NoExecute" in cluster.taints("n1")
 
 
+@pytest.mark.parametrize(
+    ("since", "phase", "renewed"), [(12.5, 0, 10), (20, 0, 20), (12.5, 3, 3), (13, 3, 13), (2, 3, -7)]
+)
+def test_leases_are_renewed_every_ten_seconds(since: float, phase: float, renewed: float) -> None:
+    """K-POD-46."""
+    assert kubelet_node.last_renewal(seconds(since), seconds(phase)) == renewed * SECOND
+
+
 # -- zones -----------------------------------------------------------------------------------------
 
 

@@ -41,7 +41,7 @@ def test_values(name: str, value: float) -> None:
 
 
 def test_client_limits() -> None:
-    """K-TIM-02."""
+    """K-TIM-02, K-JOB-125."""
     limits = {name: (limit.qps, limit.burst) for name, limit in timing.CLIENTS.items()}
     assert limits["job"] == (20, 30)
     assert limits["garbage-collector"] == (40, 30)
