@@ -22,7 +22,7 @@ from jobsim.controllers.kubelet_sandbox import (
     begin_stop,
 )
 from jobsim.controllers.kubelet_status import phase, pod_status
-from jobsim.controllers.timing import GRACE_MIN_S, SIGTERM_EXIT
+from jobsim.controllers.timing import GRACE_MIN_S, SIGTERM_EXIT, STATUS_RESYNC_NS
 from jobsim.units import SECOND
 from jobsim.workload.behaviour import PodBehaviour
 
@@ -37,11 +37,11 @@ class KubeletProfile(Struct):
         shown as finished; a deleted pod ends at once (exit 143), one that never ran just goes.
     quiet_ns : int
         A start-up shorter than this is reported by its end alone, a longer one first as
-        ContainerCreating.  Differs: a real kubelet always writes both (about 1 s apart).
+        ContainerCreating.  Differs: a real kubelet always writes both.
     """
 
     instant: bool = False
-    quiet_ns: int = 2 * SECOND
+    quiet_ns: int = STATUS_RESYNC_NS
 
 
 REAL = KubeletProfile()

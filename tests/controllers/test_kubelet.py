@@ -54,6 +54,10 @@ def test_failure() -> None:
     assert condition(pod.status.conditions, "Ready").reason == "PodFailed"
 
 
+def test_a_short_start_is_reported_by_its_end() -> None:
+    assert Node(make_pod(), PodRule(start=law(9.9))).run(9).log == []
+
+
 def test_a_long_start_is_reported_first() -> None:
     node = Node(make_pod(), PodRule(start=law(30))).run(0)
     assert node.status == ("Pending", False, [("ContainerCreating", 0)])
