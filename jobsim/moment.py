@@ -14,7 +14,35 @@ from jobsim.results import describe as describing
 from jobsim.results import printers
 from jobsim.results.log import Row
 from jobsim.results.log_fold import Fold
+from jobsim.results.printers import event_times
 from jobsim.units import floor_second
+
+#: Kinds that manifests often bring and that are only stored, with kubectl's short names.
+STORED = {
+    "ClusterQueue": "cq",
+    "ClusterRole": "",
+    "ClusterRoleBinding": "",
+    "ConfigMap": "cm",
+    "CronJob": "cj",
+    "CustomResourceDefinition": "crd",
+    "DaemonSet": "ds",
+    "Deployment": "deploy",
+    "LocalQueue": "queue",
+    "Namespace": "ns",
+    "PersistentVolume": "pv",
+    "ReplicaSet": "rs",
+    "ResourceClaim": "",
+    "ResourceClaimTemplate": "",
+    "ResourceFlavor": "rf",
+    "Role": "",
+    "RoleBinding": "",
+    "Secret": "",
+    "ServiceAccount": "sa",
+    "StatefulSet": "sts",
+    "StorageClass": "sc",
+}
+#: What ``get all`` lists, in kubectl's order; JobSets besides.
+ALL = ("Pod", "Service", "Job", "JobSet")
 
 
 class Listing(Sequence[Object]):
@@ -74,17 +102,24 @@ class Moment:
         namespace : str or None
             None: all namespaces.
         """
-        objects = self.reader.list_kind(self.kind(word), namespace)
-        return Listing([o for o in objects if name in ("", o.name)], self.now)
+        objects = [o for o in self.objects(self.kind(word), namespace) if name in ("", o.name)]
+        return Listing(objects, self.now)
+
+    def objects(self, kind: str, namespace: str | None = None) -> list[Object]:
+        """Return the objects of a kind by (namespace, name); Events by the time they were last seen."""
+        objects: list[Object] = list(self.reader.list_kind(kind, namespace))
+        if kind == "Event":
+            objects.sort(key=lambda event: event_times(event)[1] or 0)  # type: ignore[arg-type]
+        return objects
 
     def kind(self, word: str) -> str:
         """Return the kind that a word means; "" if the cluster has none such."""
         info = find_kind(word)
         if info is not None:
             return info.kind
-        lowered = word.lower()
-        for kind in self.reader.kinds():
-            if lowered in (kind.lower(), kind.lower() + "s"):
+        lowered = word.lower().partition(".")[0]
+        for kind in (*self.reader.kinds(), *STORED):
+            if lowered in (kind.lower(), _plural(kind), STORED.get(kind) or kind.lower()):
                 return kind
         return ""
 
@@ -101,6 +136,14 @@ class Moment:
     def describe(self, obj: Object) -> str:
         """Return what ``kubectl describe`` would print."""
         return describing.describe(obj, self.reader, self.events_about(obj), self.now)
+
+
+def _plural(kind: str) -> str:
+    """Return the plural that an API gives a kind (controller-gen's guess)."""
+    word = kind.lower()
+    if word.endswith(("s", "x", "ch", "sh")):
+        return word + "es"
+    return word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou" else word + "s"
 
 
 def _add_event(series: dict[tuple[str, ...], Event], row: Row) -> None:

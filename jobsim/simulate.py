@@ -20,6 +20,7 @@ from jobsim.controllers.admission.pipeline import Admission
 from jobsim.errors import ApiError, InputError, JobsimError
 from jobsim.moment import Moment
 from jobsim.results.explain import explain
+from jobsim.results.explain_facts import clock
 from jobsim.results.log import Log
 from jobsim.results.recorder import Recorder, replay
 from jobsim.results.summary import summary
@@ -96,9 +97,23 @@ class RunData:
         """Return the ledgers of all JobSets, a numpy structured array underneath."""
         return self.recorder.goodput(self.end)
 
-    def at(self, time: str | float) -> Moment:
-        """Return the cluster at a virtual time (``"10m"`` or seconds)."""
-        return Moment(self.log.rows(), parse_duration(time))
+    def at(self, time: str | float | None = None) -> Moment:
+        """Return the cluster at a virtual time (``"10m"`` or seconds); default: the end.
+
+        Raises
+        ------
+        InputError
+            When it is no time, or one that the run did not reach.
+        """
+        if time is None:
+            return Moment(self.log.rows(), self.end)
+        try:
+            now = parse_duration(time)
+        except ValueError:
+            raise InputError(f"{time!r} is no time of a run (such as 10m, 1h30m or 90.5)") from None
+        if now > self.end and self._summary["stop"] != "finished":
+            raise InputError(f"{time!r} is after the end (the run stopped at {clock(self.end)})")
+        return Moment(self.log.rows(), now)
 
     def explain(self, what: str, namespace: str | None = None) -> str:
         """Return why something is as it is: ``"pod/train-w-3-5"``, ``"jobset/train"``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -57,6 +58,13 @@ def jobset_options(command: F) -> F:
         help="A feature gate: InPlaceRestart, RestartJob or ElasticJobSet; repeatable.",
     )
     return gate(version(strict(command)))
+
+
+def read_time(text: str) -> str | float:
+    """Return a duration of the command line: a plain number is seconds, as in a Scenario."""
+    if re.fullmatch(r"[0-9]+", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"[0-9]*\.[0-9]+|[0-9]+\.", text) else text
 
 
 def read_gates(texts: Sequence[str]) -> dict[str, bool]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from jobsim.cli import screen
-from jobsim.cli.options import jobset_options, read_gates
+from jobsim.cli.options import jobset_options, read_gates, read_time
 from jobsim.cli.progress import Progress
 from jobsim.errors import InputError, InputErrors
 from jobsim.scenario.load import Scenario, load_files
@@ -56,7 +56,7 @@ def run(
     """
     if out is not None:
         check_writable(Path(out))
-    scenario = load(files, gates, version, seed=seed, until=until)
+    scenario = load(files, gates, version, seed=seed, until=None if until is None else read_time(until))
     try:
         with Progress(scenario.until) as progress:
             finished = simulate(scenario, strict=strict, progress=progress, tell=_tell)

@@ -1,0 +1,77 @@
+"""``jobsim get shapes`` and ``jobsim get fabrics``: the hardware catalogue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobsim.api.codec import to_data
+from jobsim.api.quantity import canonical
+from jobsim.errors import InputError, InputErrors
+from jobsim.hardware import catalogue
+from jobsim.hardware.catalogue import Fabric, Shape
+from jobsim.results.layout import table
+from jobsim.scenario.write_yaml import to_yaml
+
+
+def show(word: str, names: Sequence[str], output: str | None) -> str:
+    """Return the catalogue's shapes or fabrics, all of them or some by name.
+
+    Raises
+    ------
+    InputErrors
+        When there is none of a name.
+    """
+    known: Mapping[str, Any] = catalogue.shapes() if word == "shapes" else catalogue.fabrics()
+    find = catalogue.shape if word == "shapes" else catalogue.fabric
+    errors = []
+    for name in names:
+        try:
+            find(name)
+        except catalogue.UnknownName as err:
+            errors.append(InputError(str(err)))
+    if errors:
+        raise InputErrors(errors)
+    chosen = [known[name] for name in names] if names else list(known.values())
+    if output in ("json", "yaml"):
+        data = [to_data(entry) for entry in chosen]
+        return to_yaml(data) if output == "yaml" else json.dumps(data, indent=2) + "\n"
+    if output == "name":
+        return "".join(f"{entry.name}\n" for entry in chosen)
+    return _shapes(chosen, wide=output == "wide") if word == "shapes" else _fabrics(chosen)
+
+
+def _shapes(shapes: Sequence[Shape], *, wide: bool) -> str:
+    header = ["NAME", "CPU", "MEMORY", "PODS", "ACCELERATORS", "DOMAIN", "FABRIC", "TITLE"]
+    rows = [
+        [
+            shape.name,
+            canonical(shape.cpu),
+            canonical(shape.memory),
+            shape.pods // 10**9 if shape.pods >= 10**9 else shape.pods,
+            ",".join(f"{name}={canonical(n)}" for name, n in shape.accelerators.items()) or "<none>",
+            shape.domain or "<none>",
+            shape.fabric or "<none>",
+            shape.title,
+            ",".join(shape.topologies) or "<none>",
+        ]
+        for shape in shapes
+    ]
+    return table([*header, "TOPOLOGIES"] if wide else header, [row if wide else row[:-1] for row in rows])
+
+
+def _fabrics(fabrics: Sequence[Fabric]) -> str:
+    header = ["NAME", "KIND", "DOMAIN", "SCALE-UP GB/S", "SCALE-OUT GB/S", "TITLE"]
+    rows = [
+        [
+            fabric.name,
+            fabric.kind,
+            fabric.g,
+            f"{(fabric.nvls or fabric.nvl or fabric.link):g}",
+            f"{(fabric.nic or fabric.dcn):g}",
+            fabric.title,
+        ]
+        for fabric in fabrics
+    ]
+    return table(header, rows)
