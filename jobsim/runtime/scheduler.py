@@ -94,9 +94,9 @@ class Scheduler:
         self._armed = None
         now = self._engine.now
         while (pod := self._queue.pop(now)) is not None:
+            self._free_at = now + self._cycle_ns
             self._try(pod, now)
             if self._cycle_ns:
-                self._free_at = now + self._cycle_ns
                 break
         self._arm()
 
