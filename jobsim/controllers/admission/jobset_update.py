@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from jobsim.api._struct import replace
 from jobsim.api.field import FieldError, forbidden, invalid
 from jobsim.api.jobset import JobSet, ReplicatedJob
-from jobsim.api.meta import is_true
+from jobsim.api.meta import condition
 from jobsim.controllers.admission.semantic import same_replicated_jobs
 from jobsim.controllers.jobset.gates import Gates
 
@@ -37,8 +37,8 @@ def update_errors(new: JobSet, old: JobSet, gates: Gates) -> list[FieldError]:
 
 def _scaling_errors(new: JobSet, old: JobSet, before: Mapping[str, ReplicatedJob]) -> list[FieldError]:
     """Return what forbids changed sizes of Indexed Jobs (C-UPD-07)."""
-    conditions = old.status.conditions
-    over = is_true(conditions, "Completed") or is_true(conditions, "Failed")
+    ends = (condition(old.status.conditions, type_) for type_ in ("Completed", "Failed"))
+    over = any(end is not None and end.status == "True" for end in ends)
     errors: list[FieldError] = []
     for position, rjob in enumerate(new.spec.replicated_jobs):
         was = before.get(rjob.name)

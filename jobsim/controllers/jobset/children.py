@@ -13,7 +13,7 @@ from jobsim.api.gofmt import atoi, atoi_error, int32
 from jobsim.api.jobset import JOB_INDEX, JOB_RESTART_ATTEMPT, REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
 from jobsim.api.plan import Step, parallel
 from jobsim.api.writes import Delete
-from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, PassError
+from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, PassError, check_index
 from jobsim.controllers.jobset.job_restarts import job_restarts
 
 
@@ -87,9 +87,10 @@ class _Attempts:
             return False
         attempt = self.of(text)
         targets = self._target(labels[REPLICATED_JOB_NAME])
-        if not 0 <= job_index < len(targets):
+        if job_index >= len(targets):
             name = labels[REPLICATED_JOB_NAME]
             raise PassError(f"job index {job_index} is out of bounds for replicated job {name}")
+        check_index(job_index, len(targets))
         return attempt < targets[job_index]
 
     def _target(self, name: str) -> tuple[int, ...]:

@@ -177,14 +177,11 @@ def _common_labels(jobset: JobSet, rjob: ReplicatedJob) -> dict[str, str]:
 
 def _offsets(jobset: JobSet, rjob: ReplicatedJob) -> tuple[int, int]:
     """Return how many Jobs come before this replicated job's: in all, and in its group."""
-    total = in_group = 0
-    for other in jobset.spec.replicated_jobs:
-        if other.name == rjob.name:
-            break
-        total += other.replicas
-        if other.group_name == rjob.group_name:
-            in_group += other.replicas
-    return total, in_group
+    rjobs = jobset.spec.replicated_jobs
+    position = next(i for i, other in enumerate(rjobs) if other.name == rjob.name)
+    before = rjobs[:position]
+    in_group = (other.replicas for other in before if other.group_name == rjob.group_name)
+    return sum(other.replicas for other in before), sum(in_group)
 
 
 def _placement_annotations(jobset: JobSet, rjob: ReplicatedJob) -> dict[str, str]:

@@ -15,7 +15,7 @@ from jobsim.api.writes import Create
 from jobsim.controllers.jobset.conditions import IN_ORDER_COMPLETED, IN_ORDER_IN_PROGRESS, set_condition
 from jobsim.controllers.jobset.construct import JobBuilder, job_name
 from jobsim.controllers.jobset.depends_on import dependencies_met
-from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, panic
+from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, check_index
 from jobsim.controllers.jobset.job_restarts import job_restarts
 from jobsim.controllers.jobset.startup_policy import all_started, in_order
 from jobsim.controllers.jobset.status import Statuses
@@ -73,8 +73,8 @@ def _build(draft: Draft, rjob: ReplicatedJob, missing: list[int]) -> list[Job]:
     restarts = None
     if draft.gates.restart_job:
         restarts = job_restarts(draft.jobset, draft.replicated_jobs_status, rjob.name)
-        if missing[-1] >= len(restarts):
-            panic()
+        for position in missing:
+            check_index(position, len(restarts))
     builder = JobBuilder(draft.jobset, rjob, restarts)
     return [builder.build(i) for i in missing]
 

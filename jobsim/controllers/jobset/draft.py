@@ -17,8 +17,7 @@ from jobsim.api.plan import EventRecord, Plan, Step, reference
 from jobsim.api.writes import UpdateStatus
 from jobsim.controllers.jobset.gates import Gates
 
-#: What controller-runtime makes of a recovered nil dereference.
-PANIC = "panic: runtime error: invalid memory address or nil pointer dereference [recovered]"
+NIL_DEREFERENCE = "invalid memory address or nil pointer dereference"
 #: Parallel API writes of one batch (C-KEY-04).
 PARALLEL_WRITES_MAX = 50
 
@@ -27,9 +26,17 @@ class PassError(Exception):
     """The pass ends here with this error: no status, no queued events (C-REC-17)."""
 
 
-def panic() -> NoReturn:
-    """End the pass as upstream's recovered nil dereference does."""
-    raise PassError(PANIC)
+def panic(what: str = NIL_DEREFERENCE) -> NoReturn:
+    """End the pass as a panic does that controller-runtime recovers."""
+    raise PassError(f"panic: runtime error: {what} [recovered]")
+
+
+def check_index(position: int, length: int) -> None:
+    """Panic as Go does where an index is outside a slice."""
+    if position < 0:
+        panic(f"index out of range [{position}]")
+    if position >= length:
+        panic(f"index out of range [{position}] with length {length}")
 
 
 class Draft:

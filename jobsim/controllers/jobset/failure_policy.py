@@ -13,7 +13,7 @@ from jobsim.api.gofmt import atoi, int32
 from jobsim.api.jobset import JOB_INDEX, REPLICATED_JOB_NAME, FailurePolicy, FailurePolicyRule
 from jobsim.api.meta import Condition
 from jobsim.controllers.jobset.conditions import RESTARTING, Setting, fail, set_condition
-from jobsim.controllers.jobset.draft import Draft, PassError
+from jobsim.controllers.jobset.draft import Draft, PassError, check_index
 from jobsim.controllers.jobset.job_restarts import counted_job_restarts, job_restarts, sum_counted
 from jobsim.controllers.jobset.message_patterns import Patterns
 
@@ -170,8 +170,9 @@ def _place(job: Job) -> tuple[str, int]:
 
 def _bumped(restarts: tuple[int, ...], job_index: int, job: Job) -> tuple[int, ...]:
     """Return the counters with one raised."""
-    if not 0 <= job_index < len(restarts):
+    if job_index >= len(restarts):
         name = job.metadata.labels[REPLICATED_JOB_NAME]
         where = f"out of bounds for replicated job {name} (replicas: {len(restarts)})"
         raise PassError(f"failed job {job.metadata.name} has index {job_index} {where}")
+    check_index(job_index, len(restarts))
     return (*restarts[:job_index], int32(restarts[job_index] + 1), *restarts[job_index + 1 :])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from jobsim.api.gofmt import int32
 from jobsim.api.jobset import JobSet, ReplicatedJobStatus
+from jobsim.controllers.jobset.draft import panic
 
 
 def job_restarts(jobset: JobSet, statuses: Sequence[ReplicatedJobStatus], name: str) -> tuple[int, ...]:
@@ -32,4 +33,6 @@ def sum_counted(statuses: Sequence[ReplicatedJobStatus]) -> int:
 
 def _zeros(jobset: JobSet, name: str) -> tuple[int, ...]:
     replicas = next((rjob.replicas for rjob in jobset.spec.replicated_jobs if rjob.name == name), 0)
-    return (0,) * max(replicas, 0)
+    if replicas < 0:
+        panic("makeslice: len out of range")  # C-DIF-01, v0.12.0.
+    return (0,) * replicas

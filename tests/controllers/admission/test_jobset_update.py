@@ -243,6 +243,9 @@ def test_a_finished_jobset_is_not_elastic(terminal: str) -> None:
     new = changed(with_job(W, parallelism=0, completions=0))
     assert errors(new, old, ELASTIC) == [f"{FIELD}: Forbidden: {text}"]
     assert errors(OLD, old, ELASTIC) == []
+    twice = (make_condition(terminal, "False"), make_condition(terminal))
+    first = replace(OLD, status=JobSetStatus(restarts=0, conditions=twice))
+    assert errors(changed(with_job(W, parallelism=2, completions=2)), first, ELASTIC) == []
     undone = replace(OLD, status=JobSetStatus(restarts=0, conditions=(make_condition(terminal, "False"),)))
     assert errors(changed(with_job(W, parallelism=2, completions=2)), undone, ELASTIC) == []
 

@@ -74,7 +74,7 @@ def test_a_job_restarted_alone_is_deleted(
         (make_job("train-w-5", job_restart_attempt=0), "job index 5 is out of bounds for replicated job w"),
         (
             make_job("train-w--1", replicated_job="w", job_restart_attempt=0, labels={JOB_INDEX: "-1"}),
-            "out of",
+            "panic: runtime error: index out of range [-1]",
         ),
         (make_job("train-x-0", job_restart_attempt=0), "job index 0 is out of bounds for replicated job x"),
         (make_job("train-w-x", job_restart_attempt=0), 'parsing "x": invalid syntax'),
@@ -164,3 +164,11 @@ def test_the_labels_of_jobs_do_not_choose_them() -> None:
     )
     plan = jobset.reconcile(jobset.Seen(make_jobset("train"), [child]), 0, jobset.Gates())
     assert carry_out(plan).reasons == ["AllJobsCompleted"]
+
+
+def test_counters_of_negative_replicas_are_a_panic() -> None:
+    """C-DIF-01, v0.12.0: a slice of negative length."""
+    train = make_jobset("train", replicated_jobs={"w": -1})
+    child = make_job("train-w-0", job_restart_attempt=0)
+    plan = jobset.reconcile(jobset.Seen(train, [child]), 0, RESTART_JOB)
+    assert plan.error == "panic: runtime error: makeslice: len out of range [recovered]"

@@ -337,6 +337,7 @@ def unlabelled(key: str) -> Job:
         ),
         (make_job("train-w-x", failed=True), 'strconv.Atoi: parsing "x": invalid syntax'),
         (make_job("train-x-0", failed=True), "out of bounds for replicated job x (replicas: 0)"),
+        (make_job("train-w-0", failed=True, labels={JOB_INDEX: "-1"}), "index out of range [-1]"),
     ],
 )
 def test_a_job_whose_place_is_unknown_is_an_error(child: Job, error: str) -> None:

@@ -198,3 +198,13 @@ def test_two_replicated_jobs_of_one_name_resume_their_jobs_once() -> None:
     train = make_jobset("train", replicated_jobs=rjobs)
     done = carry_out(decide(train, [make_job("train-w-0", suspend=True)]))
     assert done.calls.count("update Job train-w-0") == 1
+
+
+def test_a_replicated_job_without_a_name_gives_nothing_to_merge() -> None:
+    """C-SUS-08: the branch that only a nameless replicated job reaches."""
+    rjob = make_replicated_job("", pod=template(node_selector={"zone": "b"}))
+    child = make_job("train--0", jobset="train", replicated_job="", suspend=True)
+    done = carry_out(decide(make_jobset("train", replicated_jobs=[rjob]), [child]))
+    (update,) = [w for w in done.writes if isinstance(w, Update)]
+    assert isinstance(update.obj, Job)
+    assert (update.obj.spec.suspend, update.obj.spec.template.spec.node_selector) == (False, {})
