@@ -8,6 +8,7 @@ from typing import Any
 from jobsim.api import codec
 from jobsim.api.core import Node
 from jobsim.api.jobset import JobSet
+from jobsim.api.kinds import namespaced
 from jobsim.api.meta import Object, is_true
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
@@ -127,7 +128,7 @@ class Actor:
         self._send(
             Delete(
                 kind=action.kind,
-                namespace=action.namespace,
+                namespace=_namespace(action),
                 name=action.name,
                 propagation=propagation,  # type: ignore[arg-type]
             )
@@ -137,17 +138,17 @@ class Actor:
         if action.status or action.verb == "patch-status":
             self._send(
                 PatchStatus(
-                    kind=action.kind, namespace=action.namespace, name=action.name, patch=action.patch
+                    kind=action.kind, namespace=_namespace(action), name=action.name, patch=action.patch
                 )
             )
         else:
-            self._send(_patch(action.kind, action.namespace, action.name, action.patch))
+            self._send(_patch(action.kind, _namespace(action), action.name, action.patch))
 
     def _json_patch(self, action: Action) -> None:
         """Apply a JSON patch (RFC 6902) to the object as it is now."""
         import jsonpatch
 
-        obj = self._store.find(action.kind, action.namespace, action.name)
+        obj = self._store.find(action.kind, _namespace(action), action.name)
         if obj is None:
             self._warn(f"patch {action.kind.lower()}/{action.name}: not found")
             return
@@ -199,3 +200,8 @@ class Actor:
 
 def _patch(kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> Patch:
     return Patch(kind=kind, namespace=namespace, name=name, patch=patch)
+
+
+def _namespace(action: Action) -> str:
+    """Return the namespace of an action's object; none for kinds of the whole cluster."""
+    return action.namespace if namespaced(action.kind) else ""
