@@ -1,0 +1,51 @@
+"""``python -m benchmarks [--sizes 100,1000] [--json FILE]``: tables on stdout, the same as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks import ring, small
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return rows as a table with kubectl's three spaces between columns."""
+    header = list(rows[0])
+    cells = [
+        header,
+        *([f"{row[key]:,}" if not isinstance(row[key], str) else row[key] for key in header] for row in rows),
+    ]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+    return "\n".join(
+        "   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--sizes", default=",".join(map(str, ring.SIZES)), help="pods, comma separated")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.sizes.split(",")]
+    unknown = [size for size in sizes if size not in ring.SIZES]
+    if unknown:
+        parser.error(f"no such size: {unknown[0]} (allowed: {', '.join(map(str, ring.SIZES))})")
+    rings = []
+    for size in sizes:
+        print(f"{size:,} pods ...", file=sys.stderr)
+        rings.append(ring.measure_apart(size))
+    smalls = [small.admission(), small.tiny()]
+    print("Gang start and full restart (ratio: a pod life in bare simpy timeouts)\n")
+    print(table(rings), end="\n\n")
+    print("Small things (ratio: in bare simpy timeouts)\n")
+    print(table(smalls))
+    if options.json is not None:
+        options.json.write_text(json.dumps({"ring": rings, "small": smalls}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Small things that are done often: admission of a manifest, a tiny scenario in a warm process."""
+
+from __future__ import annotations
+
+from time import process_time
+from typing import Any
+
+from benchmarks.baseline import bare_timeout_us
+from benchmarks.ring import scenario
+from jobsim.apiserver.store import Store
+from jobsim.controllers.admission.pipeline import Admission
+from jobsim.controllers.jobset import Gates
+from jobsim.results.recorder import Recorder
+from jobsim.runtime.cluster import Cluster
+from jobsim.scenario.build import build
+
+ROUNDS = 200
+
+
+def admission() -> dict[str, Any]:
+    """Return the cost of taking one JobSet document through the whole admission chain."""
+    doc = scenario(4, 4, 20).manifests[0].data
+    store = Store()
+    bare_us = bare_timeout_us()
+    began = process_time()
+    for _ in range(ROUNDS):
+        # A chain of its own each time: nothing remembered from the round before.
+        Admission(Gates(), strict=False, suffix=lambda: "abcde").admit_manifest(doc, store)
+    us = (process_time() - began) / ROUNDS * 1e6
+    return {"what": "admission of one manifest", "us": round(us, 1), "ratio": round(us / bare_us, 1)}
+
+
+def tiny() -> dict[str, Any]:
+    """Return the cost of an 8-pod scenario, from its Setup to its results, in a warm process."""
+    setup, _ = build(scenario(2, 4, 4).changed(seed=1), strict=False, check_invariants=False)
+    bare_us = bare_timeout_us()
+    times = []
+    for _ in range(20):
+        began = process_time()
+        recorder = Recorder()
+        cluster = Cluster(setup, recorder)
+        cluster.start()
+        cluster.run()
+        assert recorder.digest
+        times.append(process_time() - began)
+    us = sorted(times)[len(times) // 2] * 1e6
+    return {"what": "8 pods, start and restart, warm", "us": round(us, 1), "ratio": round(us / bare_us, 1)}
