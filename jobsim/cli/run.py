@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -17,16 +17,33 @@ from jobsim.simulate import run as simulate
 
 
 def load(files: Sequence[str], gates: Sequence[str], version: str | None, **changes: object) -> Scenario:
-    """Return the scenario that the files and options of a command line make."""
-    scenario = load_files(files)
+    """Return the scenario that the files and options of a command line make.
+
+    Raises
+    ------
+    InputErrors
+        With what is wrong in options and files alike.
+    """
+    errors: list[InputError] = []
+    scenario = None
+    switched: dict[str, bool] = {}
     try:
-        return scenario.changed(gates=read_gates(gates), version=version, **changes)  # type: ignore[arg-type]
+        switched = read_gates(gates)
     except InputErrors as err:
-        # What can be wrong now came from options, whose names the scenario does not know.
-        renamed = [
-            InputError(e.text, path=f"--{e.path}" if e.path in changes else e.path) for e in err.errors
-        ]
-        raise InputErrors(renamed) from None
+        errors += err.errors
+    try:
+        scenario = load_files(files)
+        scenario = scenario.changed(gates=switched, version=version, **changes)  # type: ignore[arg-type]
+    except InputErrors as err:
+        # What is wrong after the files were read came from options, whose names the scenario does not know.
+        errors += [_of_option(error, changes) if scenario is not None else error for error in err.errors]
+    if errors or scenario is None:
+        raise InputErrors(errors)
+    return scenario
+
+
+def _of_option(error: InputError, changes: Mapping[str, object]) -> InputError:
+    return InputError(error.text, path=f"--{error.path}" if error.path in changes else error.path)
 
 
 @click.command()
@@ -59,7 +76,7 @@ def run(
     scenario = load(files, gates, version, seed=seed, until=None if until is None else read_time(until))
     try:
         with Progress(scenario.until) as progress:
-            finished = simulate(scenario, strict=strict, progress=progress, tell=_tell)
+            finished = simulate(scenario, strict=strict, progress=progress, tell=tell)
     except Rejected as err:
         click.echo(str(err), err=True)
         ctx.exit(1)
@@ -69,13 +86,13 @@ def run(
         click.echo(finished.summary_bytes, nl=False)
         for verdict in finished.verdicts:
             if not verdict.ok:
-                _tell(f"expectation failed: {verdict.text}")
+                tell(f"expectation failed: {verdict.text}")
     else:
         click.echo(screen.of_run(finished), nl=False)
     ctx.exit(0 if finished.ok else 1)
 
 
-def _tell(note: str) -> None:
+def tell(note: str) -> None:
     click.echo(f"note: {note}", err=True)
 
 
@@ -84,4 +101,4 @@ def _save(finished: Run, out: str) -> None:
     written = [SUMMARY, LOG, *([TIMELINE] if can_draw() else [])]
     click.echo(f"wrote {', '.join(str(Path(out) / name) for name in written)}", err=True)
     if not can_draw():
-        _tell(f"no {TIMELINE}: matplotlib is not installed (pip install 'jobsim[plot]')")
+        tell(f"no {TIMELINE}: matplotlib is not installed (pip install 'jobsim[plot]')")

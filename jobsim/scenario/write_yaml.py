@@ -8,6 +8,8 @@ import yaml
 
 from jobsim.scenario.scalars import ScalarError, resolve
 
+_STR = "tag:yaml.org,2002:str"
+
 
 class _Dumper(yaml.SafeDumper):
     """No anchors: whoever reads it sees every value where it is."""
@@ -18,11 +20,12 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     """Quote what kubectl would read back as something else than text (``on``, ``0644``)."""
-    style = "|" if "\n" in text else None if _plain(text) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    plain = dumper.resolve(yaml.ScalarNode, text, (True, False)) == _STR and _stays_text(text)
+    style = "|" if "\n" in text else None if plain else '"'
+    return dumper.represent_scalar(_STR, text, style=style)
 
 
-def _plain(text: str) -> bool:
+def _stays_text(text: str) -> bool:
     try:
         return isinstance(resolve(None, text), str)
     except ScalarError:
