@@ -297,6 +297,12 @@ class TestReplacement:
             "18 status active=1 failed=1",
         ]
 
+    def test_failed_waits_without_indexes_too(self) -> None:
+        """K-JOB-32: terminating pods count towards the desired number."""
+        the_job = job(parallelism=2, completions=9, podReplacementPolicy="Failed")
+        lines = play(the_job, running(0.2, 0), {"at": 2, "podDelete": 0}, ended(8, 0), until=20)
+        assert [text for text in lines if "create" in text] == ["0 create 0", "0 create 1", "9 create 2"]
+
     def test_terminating_or_failed_counts_the_mark(self) -> None:
         """K-JOB-44, K-JOB-52: back-off from the moment of the delete."""
         script = (running(0.2, 0), {"at": 2, "podDelete": 0}, ended(8, 0))
@@ -434,6 +440,20 @@ class TestOwnership:
             "3 untrack 1",
             "4 status active=1",
         ]
+
+    def test_a_job_that_goes_adopts_nothing(self) -> None:
+        """K-JOB-123."""
+        labels = {"batch.kubernetes.io/controller-uid": "job-uid-1"}
+        orphan = {"metadata": {"name": "o", "labels": labels}, "spec": {"containers": []}}
+        script = ({"at": 3, "jobDelete": "Foreground"}, {"at": 4, "podCreate": orphan})
+        assert play(job(), *script, until=9)[2:] == ["3 untrack 0"]
+
+    def test_an_orphan_that_goes_is_not_adopted(self) -> None:
+        """K-JOB-20.7."""
+        meta = {"name": "o", "labels": {"batch.kubernetes.io/controller-uid": "job-uid-1"}}
+        orphan = {"metadata": {**meta, "finalizers": ["x"]}, "spec": {"containers": []}}
+        script = ({"at": 2, "podCreate": orphan}, {"at": 2.5, "podDelete": 1})
+        assert not any("adopt" in text for text in play(job(), *script, until=9))
 
     def test_the_orphan_queue_frees_the_pods_of_a_job_that_is_gone(self) -> None:
         """K-JOB-13, K-JOB-123."""
@@ -576,10 +596,33 @@ class TestErrors:
     ) -> None:
         """K-JOB-37: each pod's finalizer first, then its delete."""
         suspend = {"at": 2, "job": {"spec": {"suspend": True}}}
-        lines = play(indexed(2), suspend, until=2.5, faults=[{**fault, "times": 1}])
+        resume = {"at": 2.5, "job": {"spec": {"parallelism": 3, "completions": 3, "suspend": False}}}
+        lines = play(indexed(2), suspend, resume, until=2.9, faults=[{**fault, "times": 1}])
         assert [text for text in lines if "untrack" in text or "delete" in text] == expected
         (status,) = [text for text in lines if text.startswith("2 status")]
         assert ("active=1" in status) == (fault["error"] == "Conflict")
+        # What was not taken away is not waited for either (K-JOB-14).
+        assert "2.5 create 2 index 1" in lines
+
+    def test_what_is_listed_as_failed_stays_failed(self) -> None:
+        """K-JOB-100: a pod listed at its deletion mark is counted once, though it ends well after."""
+        faults = [{"do": "patch-pod", "times": 1, "error": "InternalError"}]
+        script = (running(0.2, 0), {"at": 2, "podDelete": 0}, ended(3.5, 0, 0))
+        assert play(job(completions=2), *script, until=5, faults=faults)[3:] == [
+            "3 status terminating=1 uncounted-failed=pod-0",
+            "3 untrack 0 -> InternalError",
+            "4 create 1",
+            "4 status active=1 uncounted-failed=pod-0",
+            "4 untrack 0",
+            "4 status active=1 failed=1",
+        ]
+
+    def test_the_earlier_of_two_wishes_counts(self) -> None:
+        """K-JOB-12: the end of a back-off before a deadline, and after."""
+        the_job = job(completions=1, activeDeadlineSeconds=30)
+        assert "13 create 1" in play(the_job, ended(3, 0, 1), until=20)
+        the_job = job(completions=1, activeDeadlineSeconds=8)
+        assert "8 status failed=1 FailureTarget" in play(the_job, ended(3, 0, 1), until=20)
 
     def test_a_deadline_is_not_lost_among_errors(self) -> None:
         """K-JOB-11: queued in each sync that looks at it, whatever becomes of the sync."""
