@@ -82,6 +82,8 @@ class Builder:
         self.duplicates: list[Duplicate] = []
         #: The first error that only a manifest has: a number that JSON cannot say.
         self.deferred: Refused | None = None
+        #: The first wrong value; go-yaml looks at values only when the whole text has parsed.
+        self._wrong: Refused | None = None
         self._frames: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
 
@@ -98,6 +100,8 @@ class Builder:
                     done, value = self._take(event)
                     if done:
                         parser.get_event()  # what follows must still be YAML, as for kubectl
+                        if self._wrong is not None:
+                            raise self._wrong
                         return value
         except yaml.YAMLError as err:
             raise self._syntax_error(err) from None
@@ -135,7 +139,8 @@ class Builder:
         try:
             value = resolve(tag, event.value)
         except ScalarError as err:
-            raise Refused(_CONVERT + str(err), self._line(event)) from None
+            self._note_wrong(str(err), self._line(event))
+            return None
         if isinstance(value, float) and not math.isfinite(value) and not self._wants_key():
             word = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
             text = f"{_CONVERT}json: unsupported value: {word}"
@@ -164,7 +169,9 @@ class Builder:
         if value is _UNSET:
             raise Refused(f"{_CONVERT}yaml: unknown anchor '{event.anchor}' referenced", self._line(event))
         if value is _OPEN:
-            raise Refused(f"{_CONVERT}yaml: anchor '{event.anchor}' value contains itself", self._line(event))
+            text = f"yaml: anchor '{event.anchor}' value contains itself"
+            self._note_wrong(text, self._line(event))
+            return None, 1
         if sum(frame.size for frame in self._frames) + size > MAX_EXPANDED:
             text = f"yaml: document contains excessive aliasing (at most {MAX_EXPANDED} nodes)"
             raise Refused(_CONVERT + text, self._line(event))
@@ -189,7 +196,9 @@ class Builder:
         if value is _MERGE:
             return
         if isinstance(value, dict | list):
-            raise Refused(f"{_CONVERT}yaml: invalid map key: {go_syntax(value)}", line)
+            self._note_wrong(f"yaml: invalid map key: {go_syntax(value)}", line)
+            frame.key = ""
+            return
         if key_text(value) is not None:
             frame.key = key_text(value)
         if self.lines is not None and frame.key is not None:
@@ -201,8 +210,10 @@ class Builder:
             self._merge(frame, value, self._line(event))
             return
         if frame.key is None:
-            text = f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {go_syntax(value)}"
-            raise Refused(_CONVERT + text, frame.key_line)
+            shown = "<nil>" if value is None else go_syntax(value)
+            text = f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}"
+            self._note_wrong(text, frame.key_line)
+            return
         if frame.key in frame.value and frame.key not in frame.merged:
             self.duplicates.append(Duplicate(self._path(), frame.key_line))
         frame.merged.discard(frame.key)
@@ -214,10 +225,14 @@ class Builder:
         sources = value if isinstance(value, list) else [value]
         for source in reversed(sources):
             if not isinstance(source, dict):
-                text = "yaml: map merge requires map or sequence of maps as the value"
-                raise Refused(_CONVERT + text, line)
+                self._note_wrong("yaml: map merge requires map or sequence of maps as the value", line)
+                return
             frame.value.update(source)
             frame.merged.update(source)
+
+    def _note_wrong(self, text: str, line: int) -> None:
+        """Keep the first wrong value; null stands in for it while the rest is read."""
+        self._wrong = self._wrong or Refused(_CONVERT + text, line)
 
     def _path(self) -> Where:
         """Return the path of the value that is read now."""
@@ -238,7 +253,7 @@ class Builder:
         position = getattr(err, "position", None)
         mark = getattr(err, "problem_mark", None) or getattr(err, "context_mark", None)
         if mark is not None:
-            line += mark.line
+            line += min(mark.line, self.text.count("\n"))
             shown = mark.line + isinstance(err, yaml.scanner.ScannerError)
             where = f"line {shown}: " if mark.line else ""
         elif isinstance(position, int):

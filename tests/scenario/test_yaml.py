@@ -9,6 +9,8 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobsim.errors import InputErrors
 from jobsim.scenario.yaml import Document, load_documents, read_documents
@@ -91,6 +93,10 @@ ERRORS = [
         "~: 1",
         "4: CONVERTunsupported map key of type: %!s(<nil>), key: <nil>, value: 1",
     ),
+    ("x: {? }", "4: CONVERTunsupported map key of type: %!s(<nil>), key: <nil>, value: <nil>"),
+    ("x: !!int a\ny: b: c", "5: CONVERTyaml: line 5: mapping values are not allowed in this context"),
+    ("x: *a\ny: b: c", "4: CONVERTyaml: unknown anchor 'a' referenced"),
+    ("x: .nan\ny: !!int a", "5: CONVERTyaml: cannot decode !!str `a` as a !!int"),
     ("? [a]\n: 1", '4: CONVERTyaml: invalid map key: []interface {}{"a"}'),
     (
         "? {a: ~, b: y}\n: 1",
@@ -298,3 +304,20 @@ def test_files(tmp_path: Path) -> None:
         with pytest.raises(InputErrors) as caught:
             read_documents(path, expected.partition(":")[0])
         assert str(caught.value) == expected
+
+
+TOKENS = ["a: ", "- ", "\n", "\n  ", "x", "0644", '"', "'", "{", "}", "[", "]", ", ", "&a ", "*a", "<<: "]
+TOKENS += ["? ", "~", ".nan", "\t", "%", "@", "\n---\n", "...\n", "kind: Scenario\n", "\x00", "\ud800"]
+TOKENS += ['{"a": ', "1e999", "!!int ", "|\n "]
+
+
+def lines_of(text: str) -> list[int | None]:
+    try:
+        return [document.line for document in load_documents(text, "f")]
+    except InputErrors as err:
+        return [error.line for error in err.errors]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=12).map("".join))
+def test_any_text_is_documents_or_an_error_with_its_line(text: str) -> None:
+    assert all(line is not None and 1 <= line <= text.count("\n") + 1 for line in lines_of(text))
