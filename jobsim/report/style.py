@@ -7,18 +7,22 @@ tell apart; light and dark alternate between neighbours so that a grey print wor
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from jobsim.report.figures_time import TimeScale, clock_label, length_label, tick_label
 from jobsim.units import DAY, HOUR, MINUTE, SECOND
 
+#: matplotlib backends that cannot open a window.
+_WINDOWLESS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 #: Phases of pods, in the order of a life.
 PHASE_COLOURS = {
     "pending": "#DADADA",
@@ -55,12 +59,6 @@ _STYLE: Any = {
     "svg.fonttype": "none",
 }
 _UNITS = (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND))
-_STEPS = {
-    "d": (0.5, 1, 2, 5, 10, 20, 50, 100, 200),
-    "h": (0.25, 0.5, 1, 2, 3, 4, 6, 12),
-    "min": (0.25, 0.5, 1, 2, 5, 10, 15, 20, 30),
-    "s": (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30),
-}
 
 
 def style() -> Any:
@@ -97,12 +95,9 @@ class Picture(Figure):
         return self.png()
 
     def show(self, warn: bool = True) -> None:
-        """Show the picture in a notebook.
+        """Show the picture in a notebook, or in a window where there is a display.
 
-        Raises
-        ------
-        RuntimeError
-            Outside a notebook: ``save`` it instead.
+        Without either nothing is shown; a warning says so, as matplotlib's own does.
         """
         from importlib import import_module
 
@@ -110,10 +105,16 @@ class Picture(Figure):
             shell = import_module("IPython").get_ipython()
         except ImportError:
             shell = None
-        if shell is None:
-            raise RuntimeError("no notebook to show the picture in: use .save('timeline.png')")
-        display = import_module("IPython.display")
-        display.display(display.Image(self.png()))
+        if shell is not None:
+            display = import_module("IPython.display")
+            display.display(display.Image(self.png()))
+        elif matplotlib.get_backend().lower() in _WINDOWLESS:
+            if warn:
+                warnings.warn("no display: use .save('timeline.png')", stacklevel=2)
+        else:
+            pyplot = import_module("matplotlib.pyplot")
+            pyplot.figure(figsize=self.get_size_inches()).figimage(pyplot.imread(io.BytesIO(self.png())))
+            pyplot.show()
 
 
 def time_unit(span_ns: int) -> tuple[str, int]:
@@ -124,15 +125,40 @@ def time_unit(span_ns: int) -> tuple[str, int]:
     return _UNITS[-1]
 
 
-def time_axis(axes: Axes, start_ns: int, end_ns: int, *, ticks: int = 12) -> None:
-    """Label an x axis in ns with a unit and round steps that suit its span."""
-    name, unit = time_unit(end_ns - start_ns)
-    wanted = (end_ns - start_ns) / unit / ticks
-    step = next((s for s in _STEPS[name] if s >= wanted), _STEPS[name][-1])
-    axes.set_xlim(start_ns, end_ns)
-    axes.xaxis.set_major_locator(MultipleLocator(step * unit))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{round(x / unit, 6):g}"))
-    axes.set_xlabel(f"time since the start [{name}]")
+def time_axis(axes: Axes, scale: TimeScale, *, ticks: int = 12) -> None:
+    """Label an x axis: plain numbers of one unit, or clock times where quiet times are shortened."""
+    axes.set_xlim(0, scale.length)
+    times = scale.ticks(ticks)
+    axes.set_xticks([scale(time) for time in times])
+    if scale.gaps:
+        axes.set_xticklabels([clock_label(time) for time in times], size=7)
+        axes.set_xlabel("time since the start (quiet times shortened)")
+    else:
+        name, unit = time_unit(scale.end - scale.start)
+        axes.set_xticklabels([tick_label(time, unit) for time in times])
+        axes.set_xlabel(f"time since the start [{name}]")
+
+
+def mark_gaps(panels: Sequence[Axes], scale: TimeScale) -> None:
+    """Draw a break where the axis shortens a quiet time, with its length."""
+    for a, b in scale.gaps:
+        middle, half = (scale(a) + scale(b - 1)) / 2, scale.length / 260
+        for panel in panels:
+            panel.axvspan(middle - half, middle + half, color="white", linewidth=0, zorder=3)
+            for side in (middle - half, middle + half):
+                panel.axvline(side, color=FAINT, linewidth=0.6, zorder=4)
+        panels[-1].annotate(
+            length_label(b - a),
+            (middle, 0),
+            (0, -5),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            size=7,
+            color=FAINT,
+            style="italic",
+        )
 
 
 def plain(axes: Axes, *, keep: Sequence[str] = ("bottom",)) -> None:
