@@ -64,8 +64,8 @@ def _blocking(jobset: JobSet) -> bool:
 
 def _missing(jobset: JobSet, rjob: ReplicatedJob, existing: set[str]) -> list[int]:
     """Return the job indexes whose name no owned Job holds (C-CRE-02)."""
-    prefix = job_name(jobset.metadata.name, rjob.name, 0)[:-1]
-    return [i for i in range(rjob.replicas) if f"{prefix}{i}" not in existing]
+    name = jobset.metadata.name
+    return [i for i in range(rjob.replicas) if job_name(name, rjob.name, i) not in existing]
 
 
 def _build(draft: Draft, rjob: ReplicatedJob, missing: list[int]) -> list[Job]:

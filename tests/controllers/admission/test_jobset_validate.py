@@ -257,6 +257,12 @@ def test_in_place_restart_needs_its_gate() -> None:
     ("coordinator", "rjob", "text"),
     [
         (("w", 1, 2), sized(replicas=2, completions=3), None),
+        (("w", 0, 0), sized(), None),
+        (
+            ("w", 0, -1),
+            sized(),
+            "coordinator pod index -1 is invalid for replicatedJob w job index 0",
+        ),
         (("x", 0, 0), sized(), "coordinator replicatedJob x does not exist"),
         (("w", 2, 0), sized(replicas=2), "coordinator job index 2 is invalid for replicatedJob w"),
         (("w", -1, 0), sized(replicas=2), "coordinator job index -1 is invalid for replicatedJob w"),
