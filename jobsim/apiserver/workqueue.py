@@ -27,7 +27,8 @@ class WorkQueue(Generic[K]):
     """Keys that want to be looked at, each with the earliest instant it may be.
 
     With ``pull_forward`` an immediate add takes the place of a delayed one (controller-runtime's
-    priority queue, C-QUE-04).  Whoever owns the clock calls ``pop(now)`` at ``next_ready()``, works, and calls ``done``.
+    priority queue, C-QUE-04).  Whoever owns the clock calls ``pop(now)`` at ``next_ready()``, works,
+    and calls ``done``.
 
     Examples
     --------

@@ -70,6 +70,24 @@ def test_a_window_that_falls_due_while_the_key_is_processed_waits_for_its_worker
     assert queue.pop(4) == "a"
 
 
+def test_an_immediate_add_may_pull_a_delayed_one_forward() -> None:
+    """C-QUE-04: controller-runtime's priority queue holds a key once."""
+    queue = WorkQueue[str](pull_forward=True)
+    queue.add("a", 9, 0)
+    queue.add("a", 0, 0)
+    queue.add("b", 5, 0)
+    assert drain(queue, 100) == [(0, "a"), (5, "b")]
+
+
+def test_a_delay_asked_for_after_a_pass_counts_anew() -> None:
+    queue = WorkQueue[str]()
+    queue.add("a", 9, 0)
+    queue.add("a", 2, 0)
+    assert drain(queue, 2) == [(2, "a")]
+    queue.add("a", 9, 2)
+    assert drain(queue, 100) == [(9, "a")]
+
+
 def test_next_ready_looks_past_overtaken_delays() -> None:
     queue = WorkQueue[str]()
     queue.add("a", 9, 0)
