@@ -21,6 +21,7 @@ _STOPS = {
     "finished": "nothing is left to happen",
     "until": "the time asked for",
     "limit": "the longest time without --until",
+    "stalled": "only retries are left, and they change nothing",
 }
 #: Beyond this many lines the middle of a table is left out; the files have all of it.
 _LINES_MAX = 40

@@ -44,12 +44,13 @@ def build(
         The nodes, when they were made before.
     """
     nodes = fleet_of(scenario) if fleet is None else fleet
+    manifests = [m for m in scenario.manifests if strict or not _only_a_file(m)]
     setup = Setup(
         gates=scenario.gates,
         seed=scenario.seed,
         until=scenario.until,
         until_max=UNTIL_MAX,
-        submissions=submissions(scenario.manifests),
+        submissions=submissions(manifests),
         nodes=nodes.nodes,
         rules=scenario.pods,
         workloads=tuple(_workload(spec) for spec in scenario.workloads),
@@ -62,7 +63,14 @@ def build(
         strict=strict,
         check_invariants=check_invariants,
     )
-    return setup, (*scenario.notes, *([nodes.note] if nodes.note else ()))
+    left_out = dict.fromkeys(m.kind for m in scenario.manifests if not strict and _only_a_file(m))
+    notes = [f"left out, because it has no name and so is no object: {kind}" for kind in left_out]
+    return setup, (*scenario.notes, *notes, *([nodes.note] if nodes.note else ()))
+
+
+def _only_a_file(manifest: Manifest) -> bool:
+    """Tell whether it is a tool's configuration that lies among manifests (kind, kustomize)."""
+    return not manifest.simulated and not manifest.name
 
 
 def submissions(manifests: Sequence[Manifest]) -> tuple[Submission, ...]:
