@@ -129,6 +129,12 @@ def _warnings(on_error: OnError, errors: list[str]) -> list[EventRecord]:
 
 def drive_chain(chain: Chain, ignore: tuple[str, ...], send: Send) -> ChainResults:
     """Run one chain with a sender that answers at once."""
+    if len(chain.writes) == 1:
+        # Nearly all chains: the rules come down to "ignored errors are success".
+        result = send(chain.writes[0])
+        if result.error is not None and result.error.reason in ignore:
+            result = WriteResult(write=result.write)
+        return (result,)
     running = run_chain(chain, ignore)
     try:
         write = next(running)

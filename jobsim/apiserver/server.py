@@ -7,7 +7,7 @@ turns each write of the vocabulary into a store call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from jobsim.api import codec
@@ -111,6 +111,18 @@ class Server:
         self.store = store
         self.admission = admission
         self.names = names
+        self._handlers: dict[type[Write], Callable[[Any, int], Object]] = {
+            Create: lambda write, now: self.create(write.obj, now),
+            Update: lambda write, now: self._update(write.obj, now),
+            UpdateStatus: lambda write, now: self._update_status(write.obj, now),
+            Patch: self._patch,
+            PatchStatus: self._patch_status,
+            PatchPodStatus: store.patch_pod_status,
+            PatchFinalizers: store.patch_finalizers,
+            Delete: store.delete,
+            Bind: store.bind,
+            Evict: self._evict,
+        }
 
     def request(self, write: Write, now: int) -> WriteResult:
         """Apply a write and return the object as stored, or the error."""
@@ -127,28 +139,7 @@ class Server:
         ApiError
             What a real API server would answer.
         """
-        store = self.store
-        match write:
-            case PatchPodStatus():
-                return store.patch_pod_status(write, now)
-            case Create():
-                return self.create(write.obj, now)
-            case UpdateStatus():
-                return self._update_status(write.obj, now)
-            case PatchFinalizers():
-                return store.patch_finalizers(write, now)
-            case Bind():
-                return store.bind(write, now)
-            case Delete():
-                return store.delete(write, now)
-            case Update():
-                return self._update(write.obj, now)
-            case Patch():
-                return self._patch(write, now)
-            case PatchStatus():
-                return self._patch_status(write, now)
-            case Evict():
-                return self._evict(write, now)
+        return self._handlers[type(write)](write, now)
 
     def create(self, obj: Object, now: int) -> Object:
         """Create an object: name, uid and times first, then admission, then the store."""

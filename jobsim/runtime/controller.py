@@ -14,7 +14,7 @@ from jobsim.api._struct import Struct
 from jobsim.api.plan import EventRecord, Plan
 from jobsim.api.reader import Reader
 from jobsim.api.watch import Wake, WatchEvent
-from jobsim.apiserver.executor import Finish, Shell, execute
+from jobsim.apiserver.executor import Finish, Shell, drive, execute
 from jobsim.apiserver.store import Store
 from jobsim.apiserver.workqueue import ItemBackoff, WorkQueue
 from jobsim.runtime.client import Client, Wait
@@ -78,6 +78,8 @@ class Controller:
     ) -> None:
         self._engine = engine
         self._core = core
+        self._wakes = core.wakes
+        self._note = core.note
         self._client = client
         self._record = record
         self._metrics = metrics
@@ -101,25 +103,24 @@ class Controller:
     # -- hearing -------------------------------------------------------------------------------
 
     def _hear(self, event: WatchEvent) -> None:
-        if self._down:
-            return
-        if self._core.note is not None:
+        if self._note is not None:
             self._learn(event)
+        woken = self._wakes(event, self._informer.reader)
+        if not woken or self._down:
+            return
         now = self._engine.now
-        woken = self._core.wakes(event, self._informer.reader)
         for wake in woken:
             key = (wake.namespace, wake.name)
             self._queue.add(key, now + wake.delay_ns, now)
             self._failing.pop(key, None)
-        if woken:
-            self._arm()
+        self._arm()
 
     def _learn(self, event: WatchEvent) -> None:
         """Let the memory of a key learn from an event; while the key is worked on, afterwards."""
         assert self._core.note is not None
         assert self._core.memory_of is not None
         key = self._core.memory_of(event)
-        if key is None:
+        if key is None or self._down:
             return
         if key in self._running:
             self._notes.setdefault(key, []).append(event)
@@ -167,18 +168,23 @@ class Controller:
             self._finish(key, Finish(requeue_after_ns=plan.requeue_after_ns if plan else None))
             return
         self._running[key] = None
+        if self._client.immediate:
+            self._finish(key, drive(plan, self._client.send, self._shell(key)))
+            return
         task = Task(self._engine, self._perform(key, plan), lambda finish: self._finish(key, finish))
         if task.alive:
             self._running[key] = task
 
-    def _perform(self, key: Key, plan: Plan) -> Generator[Wait, None, Finish]:
-        """Execute a plan through the client; yields waits."""
-        shell = Shell(
+    def _shell(self, key: Key) -> Shell:
+        return Shell(
             record=lambda event: self._record(self._core.name, event),
             remember=lambda memory: self._set_memory(key, memory),
             count=self._count,
         )
-        running = execute(plan, shell)
+
+    def _perform(self, key: Key, plan: Plan) -> Generator[Wait, None, Finish]:
+        """Execute a plan through the client; yields waits."""
+        running = execute(plan, self._shell(key))
         try:
             step = next(running)
             while True:

@@ -11,7 +11,7 @@ from functools import partial
 from jobsim.api.plan import EventRecord, Plan
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
-from jobsim.apiserver.executor import Finish, Shell, execute
+from jobsim.apiserver.executor import Finish, Shell, drive, execute
 from jobsim.apiserver.store import Store
 from jobsim.controllers.scheduler.decide import Action, binding_failed, decide, settle
 from jobsim.controllers.scheduler.queue import SchedulingQueue
@@ -103,7 +103,10 @@ class Scheduler:
     def _try(self, pod: Pod, now: int) -> None:
         action = decide(self._snapshot, pod, now)
         settle(self._snapshot, self._queue, pod, action, now)
-        Task(self._engine, self._perform(action.plan), lambda finish: self._done(pod, action, finish))
+        if self._client.immediate:
+            self._done(pod, action, drive(action.plan, self._client.send, self._shell))
+        else:
+            Task(self._engine, self._perform(action.plan), lambda finish: self._done(pod, action, finish))
 
     def _perform(self, plan: Plan) -> Generator[Wait, None, Finish]:
         """Execute a plan through the client; yields waits."""
