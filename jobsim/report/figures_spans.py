@@ -164,7 +164,11 @@ def rows(found: Sequence[Slot], *, most: int) -> tuple[str, list[TimelineRow]]:
     for slot in found:
         jobs.setdefault(slot.job, []).append(slot)
     if len(found) <= most:
-        lines = [TimelineRow(f"{s.job}-{s.place}", s.rack or s.job, s.spans) for s in found]
+        racked = any(slot.rack for slot in found)
+        lines = [
+            TimelineRow(f"{s.job}-{s.place}", s.rack or ("unplaced" if racked else s.job), s.spans)
+            for s in found
+        ]
         return "pods", _grouped(lines)
     if len(jobs) <= most:
         lines = []

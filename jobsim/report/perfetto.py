@@ -94,7 +94,7 @@ def _jobset(record: JobSetRecord, pid: int, end: int) -> Iterator[TraceEvent]:
         yield from _name(pid, name, tid, tid)
     accounts = record.ledger
     over = end if accounts.ended < 0 else accounts.ended
-    accounts.settle(end)
+    record.settle(end)
     stretches = accounts.stretches
     for i, (since, account) in enumerate(stretches):
         until = stretches[i + 1][0] if i + 1 < len(stretches) else over

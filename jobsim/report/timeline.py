@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -11,7 +12,18 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from jobsim.report.figures_spans import WORST_FIRST, Slot, TimelineRow, rows, slots, totals
-from jobsim.report.style import FAINT, INK, PHASE_COLOURS, STATE_COLOURS, Picture, plain, style, time_axis
+from jobsim.report.figures_time import TimeScale
+from jobsim.report.style import (
+    FAINT,
+    INK,
+    PHASE_COLOURS,
+    STATE_COLOURS,
+    Picture,
+    mark_gaps,
+    plain,
+    style,
+    time_axis,
+)
 from jobsim.results.lives import PodLife
 from jobsim.results.log import Log, Row
 from jobsim.results.recorder import JobSetRecord, Recorder, replay
@@ -31,6 +43,7 @@ def timeline(
     end_ns: int | None = None,
     title: str | None = None,
     rows_max: int = ROWS_MAX,
+    fold: bool = True,
 ) -> Picture:
     """Draw a run as a timeline.
 
@@ -49,6 +62,8 @@ def timeline(
         Default: the JobSets and how many pods and restarts they had.
     rows_max : int
         Most rows that are drawn one by one.
+    fold : bool
+        Shorten long times in which nothing changes, where they fill most of the run.
 
     Returns
     -------
@@ -61,7 +76,8 @@ def timeline(
     start, end = start_ns or 0, over if end_ns is None else end_ns
     with style():
         found = slots(lives, recorder.nodes, max(end, start + 1))
-        picture = _draw(recorder, found, start, max(end, start + 1), title, rows_max)
+        scale = _scale(recorder, found, start, max(end, start + 1), fold)
+        picture = _draw(recorder, found, scale, title, rows_max)
     if path is not None:
         picture.save(path)
     return picture
@@ -83,8 +99,15 @@ def _end_of_interest(recorder: Recorder, lives: Sequence[PodLife]) -> int:
     return max(min(last + last // 50, recorder.time), last)
 
 
+def _scale(recorder: Recorder, found: Sequence[Slot], start: int, end: int, fold: bool) -> TimeScale:
+    changes = {time for slot in found for span in slot.spans for time in (span.start, span.end)}
+    for record in recorder.jobsets.values():
+        changes |= {record.gang.created, *(time for time, _, _ in record.transitions)}
+    return TimeScale(changes, start, end, fold=fold)
+
+
 def _draw(
-    recorder: Recorder, found: Sequence[Slot], start: int, end: int, title: str | None, rows_max: int
+    recorder: Recorder, found: Sequence[Slot], scale: TimeScale, title: str | None, rows_max: int
 ) -> Picture:
     what, lines = rows(found, most=rows_max)
     jobsets = list(recorder.jobsets.values())
@@ -95,17 +118,18 @@ def _draw(
     grid = picture.add_gridspec(len(heights), 1, height_ratios=heights, hspace=0.05, left=0.13, right=0.9)
     grid.update(top=1 - 0.62 / total, bottom=0.78 / total, hspace=0.16 / (sum(heights) / len(heights)))
     panels = [picture.add_subplot(grid[i]) for i in range(len(heights))]
-    for panel in panels:
-        panel.set_xlim(start, end)
-    _draw_strips(panels[0], strips, start, end)
-    _draw_rows(panels[1], lines, what, start, end)
+    _draw_strips(panels[0], strips, scale)
+    _draw_rows(panels[1], lines, what, scale)
     if what != "pods":
-        _draw_totals(panels[2], found, start, end)
-    _mark_restarts(panels, jobsets, start, end)
+        _draw_totals(panels[2], found, scale)
+    mark_gaps(panels, scale)
+    _mark_restarts(panels, jobsets, scale)
+    for panel in panels:
+        time_axis(panel, scale)
     for panel in panels[:-1]:
+        panel.set_xlabel("")
         panel.tick_params(bottom=False, labelbottom=False)
-    time_axis(panels[-1], start, end)
-    _legend(picture, lines, total, aggregated=what != "pods")
+    _legend(picture, found, total)
     picture.text(0.13, 1 - 0.16 / total, title or _title(recorder, found), size=11, weight="bold", va="top")
     return picture
 
@@ -134,23 +158,24 @@ def _many(count: int, noun: str) -> str:
 # -- panels ------------------------------------------------------------------------------------
 
 
-def _boxes(axes: Axes, boxes: Sequence[tuple[int, int, float, float]], colour: str) -> None:
+def _boxes(axes: Axes, boxes: Sequence[tuple[float, float, float, float]], colour: str) -> None:
     """Draw boxes (from, to, bottom, top) of one colour."""
     if boxes:
         corners = [((a, low), (b, low), (b, high), (a, high)) for a, b, low, high in boxes]
         axes.add_collection(PolyCollection(corners, facecolors=colour, linewidths=0))
 
 
-def _draw_rows(axes: Axes, lines: Sequence[TimelineRow], what: str, start: int, end: int) -> None:
+def _draw_rows(axes: Axes, lines: Sequence[TimelineRow], what: str, scale: TimeScale) -> None:
     gap = 0.08 if len(lines) <= 64 else 0.0
     # A phase of an instant (a pod seen Failed and removed at once) keeps a line's width.
-    narrowest = (end - start) // 900
-    by_phase: dict[str, list[tuple[int, int, float, float]]] = {phase: [] for phase in PHASE_COLOURS}
+    narrowest = scale.length / 900
+    by_phase: dict[str, list[tuple[float, float, float, float]]] = {phase: [] for phase in PHASE_COLOURS}
     for y, line in enumerate(lines):
         for span in line.spans:
-            if span.end >= start and span.start <= end:
-                until = max(span.end, span.start + narrowest)
-                by_phase[span.phase].append((span.start, min(until, end), y + gap, y + 1 - gap))
+            if span.end >= scale.start and span.start <= scale.end:
+                since = scale(max(span.start, scale.start))
+                until = min(max(scale(span.end), since + narrowest), scale.length)
+                by_phase[span.phase].append((since, until, y + gap, y + 1 - gap))
     for phase in reversed(WORST_FIRST):
         _boxes(axes, by_phase[phase], PHASE_COLOURS[phase])
     axes.set_ylim(max(len(lines), 1), 0)
@@ -204,10 +229,10 @@ def _short(labels: Sequence[str]) -> list[str]:
     return ["-".join(p[shared:]) for p in parts]
 
 
-def _draw_totals(axes: Axes, found: Sequence[Slot], start: int, end: int) -> None:
+def _draw_totals(axes: Axes, found: Sequence[Slot], scale: TimeScale) -> None:
     """Stack the numbers of pods in each phase."""
     times, counts = totals(slot.spans for slot in found)
-    edges = [*times, end]
+    edges = [scale(time) for time in [*times, scale.end]]
     axes.stackplot(
         edges,
         [[*counts[phase], counts[phase][-1] if times else 0] for phase in _STACKED],
@@ -221,24 +246,32 @@ def _draw_totals(axes: Axes, found: Sequence[Slot], start: int, end: int) -> Non
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.tick_params(length=2)
     plain(axes, keep=("bottom", "left"))
-    axes.set_xlim(start, end)
 
 
-def _draw_strips(axes: Axes, records: Sequence[JobSetRecord], start: int, end: int) -> None:
+def _draw_strips(axes: Axes, records: Sequence[JobSetRecord], scale: TimeScale) -> None:
     """Say what each JobSet is at; a word where it fits."""
     for y, record in enumerate(records):
-        for since, until, state in _states(record, end):
-            since, until = max(since, start), min(until, end)
+        for begin, over, state in _states(record, scale.end):
+            since, until = scale(max(begin, scale.start)), scale(min(over, scale.end))
             if until <= since:
                 continue
             _boxes(axes, [(since, until, y + 0.08, y + 0.92)], STATE_COLOURS[state])
-            if (until - since) / (end - start) > 0.012 * len(state):
-                axes.text((since + until) / 2, y + 0.5, state, ha="center", va="center", size=7)
+            middle, width = _widest_part(since, until, scale)
+            if width / scale.length > 0.0085 * len(state):
+                axes.text(middle, y + 0.5, state, ha="center", va="center", size=7)
     axes.set_ylim(max(len(records), 1), 0)
     axes.set_yticks([y + 0.5 for y in range(len(records))])
     axes.set_yticklabels([record.gang.name for record in records], weight="bold")
     axes.tick_params(left=False)
     plain(axes, keep=())
+
+
+def _widest_part(since: float, until: float, scale: TimeScale) -> tuple[float, float]:
+    """Return middle and width of the widest part of a stretch between the marks of shortened times."""
+    marks = [(scale(a) + scale(b - 1)) / 2 for a, b in scale.gaps]
+    edges = [since, *(mark for mark in marks if since < mark < until), until]
+    width, start = max((b - a, a) for a, b in pairwise(edges))
+    return start + width / 2, width
 
 
 def _states(record: JobSetRecord, end: int) -> list[tuple[int, int, str]]:
@@ -267,20 +300,20 @@ def _states(record: JobSetRecord, end: int) -> list[tuple[int, int, str]]:
     return found
 
 
-def _mark_restarts(axes: Sequence[Axes], records: Sequence[JobSetRecord], start: int, end: int) -> None:
+def _mark_restarts(axes: Sequence[Axes], records: Sequence[JobSetRecord], scale: TimeScale) -> None:
     """Draw a line where each restart began; label as many as can be read."""
     marks = sorted(
-        (restart.begin, f"restart {restart.number}" if restart.kind == "jobset" else "Job restart")
+        (scale(restart.begin), f"restart {restart.number}" if restart.kind == "jobset" else "Job restart")
         for record in records
         for restart in record.clock.records
-        if restart.kind in ("jobset", "job") and start <= restart.begin <= end
+        if restart.kind in ("jobset", "job") and scale.start <= restart.begin <= scale.end
     )
     crowded = len(marks) > 60
-    free_from = start - (end - start)
+    free_from = -scale.length
     for time, label in marks:
         for panel in axes[1:]:
             panel.axvline(time, color=INK, linewidth=0.3 if crowded else 0.8, linestyle=(0, (4, 2)))
-        if time - free_from > 0.09 * (end - start):
+        if time - free_from > 0.09 * scale.length:
             axes[0].annotate(
                 label,
                 (time, 1.0),
@@ -294,10 +327,10 @@ def _mark_restarts(axes: Sequence[Axes], records: Sequence[JobSetRecord], start:
             free_from = time
 
 
-def _legend(picture: Picture, lines: Sequence[TimelineRow], total: float, *, aggregated: bool) -> None:
+def _legend(picture: Picture, found: Sequence[Slot], total: float) -> None:
     """Explain the colours that occur."""
-    seen = {span.phase for line in lines for span in line.spans}
-    shown = [phase for phase in PHASE_COLOURS if aggregated or phase in seen]
+    seen = {span.phase for slot in found for span in slot.spans}
+    shown = [phase for phase in PHASE_COLOURS if phase in seen]
     handles = [Patch(facecolor=PHASE_COLOURS[phase], label=phase) for phase in shown]
     picture.legend(
         handles=handles,

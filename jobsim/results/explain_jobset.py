@@ -32,6 +32,7 @@ def explain_jobset(facts: Facts) -> list[str]:
     record = facts.jobset(jobset.namespace, jobset.name)
     assert record is not None
     gang = record.gang
+    record.settle(facts.now)
     lines = [f"jobset {jobset.namespace}/{jobset.name}: {_state(record, facts.gone)}"]
     lines.append(f"  {clock(gang.created)}: created")
     if gang.finished < 0:
@@ -178,8 +179,8 @@ def restart_lines(restart: Restart, now: int) -> list[str]:
     lines = []
     for i, (part, spent) in enumerate(restart.parts(now).items()):
         if spent:
-            ended = restart.outcome == "stepped" or boundaries[i + 1] < boundaries[-1]
-            until = _ENDS[part] if ended else f"not over: {_ENDS[part]}"
+            over = part != restart.lacks
+            until = _ENDS[part] if over else f"not yet: {_ENDS[part]}"
             lines.append(f"  {part:<9} {clock(spent):>10}  {clock(boundaries[i + 1]):>12}  {until}")
     return lines
 
@@ -234,6 +235,8 @@ def explain_job(facts: Facts) -> list[str]:
         if refused:
             lines.append(f"  its pods are refused ({len(refused)} times): {refused[-1]['message']}")
     record = facts.jobset(job.namespace, owner.name) if owner is not None else None
+    if record is not None:
+        record.settle(facts.now)
     for restart in record.clock.records if record is not None else ():
         if restart.job == job.name:
             lines += ["", *_restart(restart, facts.now)]

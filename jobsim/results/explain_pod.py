@@ -27,6 +27,8 @@ def explain_pod(facts: Facts) -> list[str]:
     lines += _placement(facts, pod, life) if life.bound >= 0 else _waiting(facts, pod, life)
     lines += _running(life)
     lines += _ending(facts, pod, life, record)
+    if record is not None:
+        record.settle(facts.now)
     for restart in record.clock.records if record is not None else ():
         if restart.pod == life.name:
             lines += ["", f"what its loss led to: {restart_title(restart)}"]

@@ -17,6 +17,7 @@ by one per change, so a change costs the same with 10 pods and with 100,000.
 
 from __future__ import annotations
 
+from operator import sub
 from typing import Protocol
 
 from jobsim.api.batch import Job
@@ -48,6 +49,7 @@ class JobTrack:
 
     __slots__ = (
         "attempt",
+        "bound",
         "complete",
         "completions",
         "failed",
@@ -64,6 +66,7 @@ class JobTrack:
         "running",
         "succeeded",
         "terminating",
+        "there",
         "uid",
         "unready",
         "waiting",
@@ -78,6 +81,7 @@ class JobTrack:
         attempt = labels.get(RESTART_ATTEMPT, "")
         self.attempt = int(attempt) if attempt.isdecimal() else 0
         self.running = self.succeeded = self.waiting = self.unready = self.failed_indexes = 0
+        self.there = self.bound = 0
         self.complete = self.failed = self.terminating = self.whole = False
         self.lost_at = self.failure_target_at = self.failed_at = NEVER
         self.lost_pod: PodLife | None = None
@@ -85,16 +89,17 @@ class JobTrack:
         self.parallelism = 1
         self.completions: int | None = None
 
+    def wanted(self) -> int:
+        """Return how many pods it can use at once from now on."""
+        if self.completions is None:
+            return 0 if self.succeeded else self.parallelism
+        return min(self.parallelism, self.completions - self.succeeded - self.failed_indexes)
+
     def is_whole(self) -> bool:
         """Whether it has all pods that it can still use."""
         if self.complete:
             return True
-        if self.failed or self.terminating:
-            return False
-        if self.completions is None:
-            return self.succeeded > 0 or self.running >= self.parallelism
-        left = self.completions - self.succeeded - self.failed_indexes
-        return self.running >= min(self.parallelism, left)
+        return not self.failed and not self.terminating and self.running >= self.wanted()
 
 
 class RestartClock(Protocol):
@@ -116,8 +121,8 @@ class RestartClock(Protocol):
     def job_gone(self, job: JobTrack, time: int) -> None:
         """A Job that was to be replaced is gone."""
 
-    def closed(self, outcome: str, time: int) -> None:
-        """What was open ends without a step."""
+    def closed(self, outcome: str, time: int, lacks: str) -> None:
+        """What was open ends without a step, for want of the part named."""
 
 
 class Ledger(Protocol):
@@ -181,7 +186,7 @@ class Gang:
         if jobset.status.terminal_state or event.type == "DELETED":
             self.finished = time
             self._ledger.close(time)
-            self._clock.closed("ended", time)
+            self._clock.closed("ended", time, self.lacks())
             return
         if jobset.spec is not old.spec:
             self._read_spec(jobset)
@@ -209,7 +214,7 @@ class Gang:
         self.suspended = suspended
         self.growing = False
         if suspended:
-            self._clock.closed("suspended", time)
+            self._clock.closed("suspended", time, self.lacks())
         else:
             self._clock.opened("resume", time)
 
@@ -324,6 +329,21 @@ class Gang:
         rjob = self.rjobs.get(name)
         return rjob is not None and rjob.due and rjob.complete >= rjob.replicas
 
+    def lacks(self) -> str:
+        """Return the part of a start that is not over: create, place, start or restore."""
+        current = [job for job in self.jobs.values() if self.is_current(job) and not job.complete]
+        if self.waiting:
+            return "place"
+        for name, rjob in self.rjobs.items():
+            there = sum(job.rjob == name for job in current) + rjob.complete
+            if rjob.due and there < rjob.replicas:
+                return "create"
+        if any(job.there < job.wanted() for job in current):
+            return "create"
+        if any(job.bound < job.there for job in current):
+            return "place"
+        return "start" if any(job.running < job.bound for job in current) else "restore"
+
     # -- pods ----------------------------------------------------------------------------------
 
     def pod(self, life: PodLife, time: int) -> None:
@@ -338,7 +358,9 @@ class Gang:
         if now == was:
             return
         life.counted = now
-        running, waiting, unready, succeeded, failed = (b - a for a, b in zip(was, now, strict=True))
+        running, waiting, unready, succeeded, failed, there, bound = map(sub, now, was)
+        track.there += there
+        track.bound += bound
         track.running += running
         track.waiting += waiting
         track.unready += unready

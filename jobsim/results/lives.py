@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobsim.results.gang import JobTrack
 
 NEVER = -1
-NOTHING = (False,) * 5
+NOTHING = (False,) * 7
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 
 #: The instants, in the order of a life without trouble.
@@ -81,14 +81,20 @@ class PodLife:
         self.track = None
 
     def counts(self) -> tuple[bool, ...]:
-        """Return what it counts for in its Job: running, waiting, unready, succeeded, failed."""
+        """Return what it counts for in its Job: running, waiting, unready, succeeded, failed, there, bound.
+
+        A pod is there until it is over or told to stop.
+        """
         outcome = self.outcome
+        there = not outcome and self.terminating < 0 and self.gone < 0
         return (
             self.is_running,
             self.is_waiting,
             self.is_unready,
             outcome == "Succeeded",
             outcome == "Failed",
+            there,
+            there and self.bound >= 0,
         )
 
 

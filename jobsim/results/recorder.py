@@ -52,6 +52,11 @@ class JobSetRecord:
                 self._status_of[condition.type] = condition.status
                 self.transitions.append((time, condition.type, condition.status))
 
+    def settle(self, now: int) -> None:
+        """Bring ledger and restarts up to a time not before the last change."""
+        self.ledger.settle(now)
+        self.clock.look(self.gang.lacks())
+
     def condition_types(self) -> list[str]:
         """Return the types of its conditions in the order of first appearance."""
         return list(self._status_of)
@@ -172,7 +177,7 @@ class Recorder:
         """Bring all ledgers up to a time (default: of the last change); return it."""
         now = self.time if now is None else now
         for record in self.jobsets.values():
-            record.ledger.total(now)
+            record.settle(now)
         return now
 
     # -- inside --------------------------------------------------------------------------------

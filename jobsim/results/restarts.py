@@ -24,8 +24,9 @@ beyond the end: a gang that steps before its last pod is Ready has a start that 
 that fails without losing a pod (its deadline) begins at FailureTarget; one that is Failed without it was
 detected then.  First starts and resumes begin with creation or resumption and have no first four parts.
 
-A record that does not reach a step ends otherwise: ``superseded`` by the next restart (where that begins),
-``suspended``, ``ended`` (the JobSet is finished or deleted), ``open`` (so far, when the run ended).
+A record that does not reach a step has its rest of time in the part that was not over.  It ends otherwise:
+``superseded`` by the next restart (where that begins), ``suspended``, ``ended`` (the JobSet is finished or
+deleted), ``open`` (so far, when the run ended).
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Restart:
         self._seen = [NEVER] * 9
         self._seen[_BEGIN] = begin
         self._replaced: set[str] = set()
+        #: The part that was not over when the record ended without a step.
+        self.lacks = ""
 
     @property
     def begin(self) -> int:
@@ -91,8 +94,9 @@ class Restart:
         """Return the nine instants in order, an open record's end being ``now``."""
         end = now if self.end < 0 else self.end
         instants = [self.begin]
-        for seen in self._seen[1:-1]:
-            instants.append(min(max(seen, instants[-1]), end))
+        unfinished = PARTS.index(self.lacks) if self.lacks else len(PARTS)
+        for part, seen in enumerate(self._seen[1:-1]):
+            instants.append(end if part >= unfinished else min(max(seen, instants[-1]), end))
         return [*instants, max(end, instants[-1])]
 
     def parts(self, now: int) -> dict[str, int]:
@@ -132,6 +136,11 @@ class RestartClock:
         self.records.append(record)
         self._current = record
 
+    def look(self, lacks: str) -> None:
+        """Note what the open record waits for, before it is looked at."""
+        if self._current is not None:
+            self._current.lacks = _lacks(self._current, lacks)
+
     def opened(self, kind: str, time: int) -> None:
         """Begin a start or resume."""
         self._begin(Restart(kind, 0, time))
@@ -145,7 +154,7 @@ class RestartClock:
         before = self._current
         if before is not None:
             begin = max(begin, before.begin)
-            self.closed("superseded", begin)
+            self.closed("superseded", begin, "restore")
         if kind == "jobset":
             number = gang.restarts
             replaced = {job.uid for job in gang.jobs.values() if not gang.is_current(job)}
@@ -179,18 +188,24 @@ class RestartClock:
         record = self._current
         if record is not None and job.uid in record._replaced:
             record.see(_TORN_DOWN, time)
+            record._replaced.discard(job.uid)
 
     def step(self, time: int) -> None:
         """The gang has stepped since ``time``."""
-        self.closed("stepped", time)
+        self.closed("stepped", time, "")
 
-    def closed(self, outcome: str, time: int) -> None:
-        """End the open record, if there is one."""
+    def closed(self, outcome: str, time: int, lacks: str) -> None:
+        """End the open record, if there is one; ``lacks``: the part that was not over."""
         record = self._current
         if record is not None:
             record._seen[_STEPPED] = max(time, record.begin)
             record.outcome = outcome
+            record.lacks = _lacks(record, lacks) if lacks else ""
             self._current = None
+
+
+def _lacks(record: Restart, part: str) -> str:
+    return "teardown" if record._replaced else part
 
 
 def restarts_table(jobsets: Iterable[tuple[str, str, RestartClock]], now: int) -> Table:

@@ -69,6 +69,7 @@ def summary(
 
 def _jobset(record: JobSetRecord, ended_at: int) -> dict[str, Any]:
     gang, status = record.gang, record.jobset.status
+    record.settle(ended_at)
     accounts = record.ledger.total(ended_at)
     elapsed = record.ledger.elapsed(ended_at)
     finished = gang.finished if status.terminal_state else -1

@@ -182,23 +182,26 @@ def test_what_a_jobset_is_at_is_said_on_top(play: Play) -> None:
     fail_and_restart(play, jobset, jobs, pods)
     play.at(170).condition(jobset, "RestartingJobSet", "False")
     play.at(300).finish(jobset)
-    picture = timeline(play.recorder, end_ns=400 * SECOND)
-    strip = picture.axes[0]
-    assert [text.get_text() for text in strip.texts] == [
-        "Running",
-        "Restarting",
-        "Running",
-        "Completed",
-        "restart 1",
-    ]
+    strip = timeline(play.recorder, end_ns=400 * SECOND, fold=False).axes[0]
+    said = [text.get_text() for text in strip.texts]
+    assert said == ["Running", "Restarting", "Running", "Completed", "restart 1"]
+
+
+def test_quiet_times_are_shortened_and_said_so(play: Play) -> None:
+    jobset, _, _ = two_jobs(play)
+    play.at(3600).finish(jobset)
+    bottom = timeline(play.recorder).axes[-1]
+    assert bottom.get_xlabel() == "time since the start (quiet times shortened)"
+    assert bottom.texts[-1].get_text() == "59m49s"
+    assert timeline(play.recorder, fold=False).axes[-1].get_xlabel() == "time since the start [min]"
 
 
 def test_an_empty_run_is_a_picture_too(play: Play) -> None:
     assert timeline(play.recorder).png()[:4] == b"\x89PNG"
 
 
-def test_outside_a_notebook_show_says_what_to_do(play: Play) -> None:
-    with pytest.raises(RuntimeError, match="save"):
+def test_without_a_display_show_says_what_to_do(play: Play) -> None:
+    with pytest.warns(UserWarning, match="save"):
         timeline(play.recorder).show()
 
 

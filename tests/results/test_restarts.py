@@ -181,6 +181,30 @@ def test_a_jobset_that_fails_while_it_starts(play: Play) -> None:
     assert [(r.outcome, r.end) for r in records(play)] == [("ended", 30 * SECOND)]
 
 
+@pytest.mark.parametrize("lacks", ["teardown", "create", "place", "start", "restore"])
+def test_an_open_record_spends_its_time_in_what_is_not_over(play: Play, lacks: str) -> None:
+    jobset, jobs, pods = two_jobs(play)
+    play.at(50).end(pods[0], 1)
+    play.at(50).condition(jobs[0], "Failed")
+    play.at(50).restart(jobset)
+    if lacks != "teardown":
+        for obj in (*pods, *jobs):
+            play.at(51).remove(obj)
+        new = [play.at(51).job(jobset, "workers", i) for i in range(2)]
+        again = [pod for job in new[: 1 if lacks == "create" else 2] for pod in play.pods(job)]
+        for pod in again[:-1] if lacks == "place" else again:
+            play.at(52).bind(pod)
+            if lacks == "restore" or (lacks == "start" and pod is not again[0]):
+                play.at(53).run(pod)
+        if lacks == "restore":
+            play.progress(53, "initialising")
+    play.at(100)
+    play.recorder.restarts(play.now)
+    found = parts(play, 1)
+    assert max(found, key=lambda part: found[part]) == lacks
+    assert list(found)[-1] == lacks
+
+
 def test_tables(play: Play) -> None:
     fail_and_restart(play, *two_jobs(play))
     play.at(150)
