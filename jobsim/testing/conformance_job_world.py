@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobsim.api import codec
-from jobsim.api._struct import replace
+from jobsim.api._struct import Time, replace
 from jobsim.api.batch import Job
 from jobsim.api.meta import Object
 from jobsim.api.plan import WriteResult
@@ -21,7 +23,7 @@ from jobsim.controllers.admission.job_validate_status import status_errors
 from jobsim.controllers.job import constants
 from jobsim.errors import CODES, ApiError
 from jobsim.testing.conformance_case import Case
-from jobsim.units import seconds, to_seconds
+from jobsim.units import floor_second, seconds, to_seconds
 
 _FAILURE_COUNTS = (constants.INDEX_FAILURE_COUNT, constants.INDEX_IGNORED_FAILURE_COUNT)
 
@@ -50,7 +52,8 @@ class _Rules(OpenAdmission):
         spec = obj.spec
         if spec.termination_grace_period_seconds is None:
             spec = replace(spec, termination_grace_period_seconds=DEFAULT_GRACE_S)
-        return replace(obj, spec=spec, status=PodStatus(phase="Pending"))
+        status = obj.status if obj.status.phase else replace(obj.status, phase="Pending")
+        return replace(obj, spec=spec, status=status)
 
     def admit_status(self, new: Object, old: Object) -> None:
         """Refuse what the API server refuses (K-JOB-06)."""
@@ -105,7 +108,9 @@ class World:
         self._hear = hear
         self.timeline: list[dict[str, Any]] = []
         self._server = Server(self.store, _Rules(), _Numbers())
-        self._job = codec.from_dict({**case["job"], "apiVersion": "batch/v1", "kind": "Job"})
+        self._document: Mapping[str, Any] = case["job"]
+        self._job = codec.from_dict({**self._document, "apiVersion": "batch/v1", "kind": "Job"})
+        self._job_made = False
         self._pods: list[str] = []
         self._faults = [_Fault(rule) for rule in case.get("faults", ())]
         self._attempts: dict[str, int] = {}
@@ -210,11 +215,19 @@ class World:
                 self._change(step)
         return False
 
-    def _create_job(self, document: Mapping[str, Any] | None) -> None:
-        obj = self._job
-        if document is not None:
-            obj = codec.from_dict({**document, "apiVersion": "batch/v1", "kind": "Job"})
-        self.store.create(obj, self.now)
+    def _create_job(self, given: object) -> None:
+        """Create the episode's Job; ``given`` is another document for a second one of the name, if any."""
+        document, uid = self._document, self._document["metadata"]["uid"]
+        if self._job_made:
+            again = re.sub(r"\d*$", lambda tail: str(int(tail[0] or 0) + 1), uid, count=1)
+            self._document = document = json.loads(json.dumps(document).replace(uid, again))
+        if isinstance(given, Mapping):
+            meta = {**document["metadata"], **given.get("metadata", {})}
+            self._document = document = {**document, **given, "metadata": meta}
+        self._job_made = True
+        self._job = codec.from_dict({**document, "apiVersion": "batch/v1", "kind": "Job"})
+        born = Time(floor_second(self.now))
+        self.store.create(self._job.with_meta(creation_timestamp=born), self.now)
 
     def _change(self, step: Mapping[str, Any]) -> None:
         namespace, name = self._job.key

@@ -659,17 +659,23 @@ class TestTime:
 
     def test_a_new_job_of_the_name_starts_without_back_off(self) -> None:
         """K-JOB-53 (erratum)."""
-        again = job(completions=1)
-        again["metadata"]["uid"] = "job-uid-2"
-        again["spec"]["selector"] = {"matchLabels": {"a": "b"}}
-        again["spec"]["template"]["metadata"] = {"labels": {"a": "b"}}
         script = (
             ended(2, 0, 1),
             {"at": 5, "jobDelete": "Background"},
-            {"at": 5, "jobCreate": again},
+            {"at": 5, "jobCreate": True},
         )
-        lines = play(job(completions=1), *script, until=9)
-        assert "5 create 1" in lines
+        timeline = entries(job(completions=1), *script, until=9)
+        (made,) = [entry for entry in timeline if entry["do"] == "create-pod" and entry["t"] == 5]
+        assert made["object"]["metadata"]["ownerReferences"][0]["uid"] == "job-uid-2"
+
+    def test_a_new_job_of_the_name_may_be_another(self) -> None:
+        script = (
+            {"at": 5, "jobDelete": "Background"},
+            {"at": 5, "jobCreate": job(parallelism=2, metadata={"uid": "another"})},
+        )
+        timeline = entries(job(), *script, until=9)
+        made = [entry for entry in timeline if entry["do"] == "create-pod" and entry["t"] == 5]
+        assert len(made) == 2
 
 
 def _owned(index: str = "") -> dict[str, Any]:
