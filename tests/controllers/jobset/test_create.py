@@ -7,6 +7,7 @@ import pytest
 from jobsim.api.batch import Job, JobStatus
 from jobsim.api.jobset import JobSet, JobSetStatus
 from jobsim.api.plan import Plan
+from jobsim.api.writes import Create
 from jobsim.controllers import jobset
 from jobsim.errors import ApiError
 from jobsim.testing import carry_out, make_condition, make_job, make_jobset, make_replicated_job
@@ -107,7 +108,8 @@ def test_with_restart_job_the_counters_reach_the_labels(replicas: int, error: st
     plan = decide(train, gates=jobset.Gates(restart_job=True))
     if error is None:
         (write,) = carry_out(plan).writes
-        label = write.obj.metadata.labels["jobset.sigs.k8s.io/job-restart-attempt"]  # type: ignore[union-attr]
+        assert isinstance(write, Create)
+        label = write.obj.metadata.labels["jobset.sigs.k8s.io/job-restart-attempt"]
         assert label == "4"
     else:
         assert plan.error == error

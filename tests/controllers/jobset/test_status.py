@@ -29,7 +29,8 @@ def written(
 
 
 def job(name: str, *, ready: int | None = None, active: int = 0, succeeded: int = 0, **more: object) -> Job:
-    return make_job(name, status=JobStatus(ready=ready, active=active, succeeded=succeeded), **more)  # type: ignore[arg-type]
+    status = JobStatus(ready=ready, active=active, succeeded=succeeded)
+    return make_job(name, status=status, **more)  # type: ignore[arg-type]
 
 
 def test_one_entry_for_every_replicated_job_in_descending_order() -> None:

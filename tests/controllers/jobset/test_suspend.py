@@ -103,7 +103,8 @@ TIMED = Toleration(key="z", operator="Exists", toleration_seconds=5)
 
 
 def template(**fields: object) -> PodTemplateSpec:
-    metadata = ObjectMeta(labels=fields.pop("labels", {}), annotations=fields.pop("annotations", {}))  # type: ignore[arg-type]
+    labels, annotations = fields.pop("labels", {}), fields.pop("annotations", {})
+    metadata = ObjectMeta(labels=labels, annotations=annotations)  # type: ignore[arg-type]
     return PodTemplateSpec(metadata=metadata, spec=PodSpec(**fields))  # type: ignore[arg-type]
 
 

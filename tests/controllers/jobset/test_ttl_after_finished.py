@@ -21,7 +21,8 @@ DONE = make_condition("Completed", at=seconds(10))
 
 def finished(*conditions: Condition, ttl_s: int | None = 30, **more: object) -> JobSet:
     status = JobSetStatus(restarts=0, conditions=conditions)
-    return make_jobset("train", replicated_jobs=[], ttl_s=ttl_s, status=status, **more)  # type: ignore[arg-type]
+    fields = {"replicated_jobs": [], "ttl_s": ttl_s, "status": status, **more}
+    return make_jobset("train", **fields)  # type: ignore[arg-type]
 
 
 def decide(train: JobSet, at_s: float, *children: object) -> Plan:
