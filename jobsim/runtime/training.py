@@ -126,6 +126,7 @@ class Training:
             return
         if gang is None:
             gang = self._gangs[jobset.key] = _Gang(workload, jobset)
+            self._ledger.progress(self._engine.now, *gang.key, "waiting")
         gang.attempt = str(jobset.status.restarts)
         gang.wanted = wanted_pods(jobset, workload.replicated_jobs)
         self._review(gang)
