@@ -217,3 +217,23 @@ class TestContinuations:
 def test_execution_is_a_generator_without_transport() -> None:
     running = execute(Plan(steps=(single(delete("a")),)), Api().shell)
     assert next(running).chains[0].writes == (delete("a"),)
+
+
+class TestIgnoreLast:
+    """``ignore_last`` holds for the last write of a chain, be it the only one (C-PRC-08)."""
+
+    @pytest.mark.parametrize(
+        ("names", "gone", "made", "error"),
+        [
+            (("a",), "a", ["a"], None),
+            (("a", "b"), "b", ["a", "b"], None),
+            (("a", "b"), "a", ["a"], "a refused"),
+        ],
+    )
+    def test_only_the_last_write_may_find_nothing(
+        self, names: tuple[str, ...], gone: str, made: list[str], error: str | None
+    ) -> None:
+        api = Api(**{gone: "NotFound"})
+        chain = Chain(writes=tuple(delete(name) for name in names), ignore_last=("NotFound",))
+        finish = drive(Plan(steps=(Step(chains=(chain,)),)), api.send, api.shell)
+        assert (api.names, finish.error) == (made, error)
