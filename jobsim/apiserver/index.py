@@ -60,6 +60,9 @@ def _orphan(obj: Object) -> str:
     return "" if owner_uid(obj) else obj.metadata.namespace
 
 
+#: The indexes that look at the spec; all others look at metadata alone.
+SPEC_INDEXES = (NODE,)
+
 #: By kind, then by index name.  Namespaced values are written ``namespace/value``.
 INDEXES: Mapping[str, Mapping[str, IndexFunction]] = {
     "Job": {OWNER_UID: owner_uid},

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from jobsim.api.meta import Object
 from jobsim.api.watch import WatchEvent
-from jobsim.apiserver.index import INDEXES, IndexFunction
+from jobsim.apiserver.index import INDEXES, SPEC_INDEXES, IndexFunction
 
 O = TypeVar("O", bound=Object)
 Key = tuple[str, str]
@@ -66,33 +66,44 @@ class _KindTable:
 
     def file(self, obj: Object, key: Key) -> None:
         for name, function in self.functions:
-            value = function(obj)
-            if value:
-                table = self.buckets[name]
-                bucket = table.get(value)
-                if bucket is None:
-                    bucket = table[value] = _Bucket()
-                bucket.add(key)
+            self._add(name, function(obj), key)
 
     def unfile(self, obj: Object, key: Key) -> None:
         for name, function in self.functions:
-            value = function(obj)
-            if value:
-                table = self.buckets[name]
-                bucket = table.get(value)
-                if bucket is not None:
-                    bucket.discard(key)
-                    if not len(bucket):
-                        del table[value]
+            self._discard(name, function(obj), key)
+
+    def refile(self, old: Object, new: Object, key: Key) -> None:
+        """Move an object whose spec alone changed: a binding, most often."""
+        for name, function in self.functions:
+            if name in SPEC_INDEXES:
+                was, is_now = function(old), function(new)
+                if was != is_now:
+                    self._discard(name, was, key)
+                    self._add(name, is_now, key)
+
+    def _add(self, name: str, value: str, key: Key) -> None:
+        if value:
+            table = self.buckets[name]
+            bucket = table.get(value)
+            if bucket is None:
+                bucket = table[value] = _Bucket()
+            bucket.add(key)
+
+    def _discard(self, name: str, value: str, key: Key) -> None:
+        if value:
+            table = self.buckets[name]
+            bucket = table.get(value)
+            if bucket is not None:
+                bucket.discard(key)
+                if not len(bucket):
+                    del table[value]
 
 
-def _same_filing(old: Object, new: Object) -> bool:
+def _same_names(old: Object, new: Object) -> bool:
+    """Tell whether labels, annotations and owners are the same objects."""
     a, b = old.metadata, new.metadata
     return (
-        a.labels is b.labels
-        and a.annotations is b.annotations
-        and a.owner_references is b.owner_references
-        and getattr(old, "spec", None) is getattr(new, "spec", None)
+        a.labels is b.labels and a.annotations is b.annotations and a.owner_references is b.owner_references
     )
 
 
@@ -187,7 +198,9 @@ class ObjectTable:
             if namespace is None:
                 namespace = table.namespaces[key[0]] = _Bucket()
             namespace.add(key)
-        elif _same_filing(old, obj):
+        elif _same_names(old, obj):
+            if getattr(old, "spec", None) is not getattr(obj, "spec", None):
+                table.refile(old, obj, key)
             return old
         else:
             self._unfile(table, old, key)
