@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -69,7 +70,7 @@ def _tables(run: RunData, form: str, name: str | None, out: str | None, folder: 
 
 def _write(out: str | None, pieces: Iterable[bytes]) -> None:
     if out is None or out == "-":
-        stdout = click.get_binary_stream("stdout")
+        stdout = sys.stdout.buffer
         for piece in pieces:
             stdout.write(piece)
         stdout.flush()

@@ -12,6 +12,7 @@ from jobsim.api.pod import Pod
 from jobsim.report import tables
 from jobsim.results.explain_facts import clock
 from jobsim.results.layout import table
+from jobsim.results.log import Row, decode
 from jobsim.results.pod_status import pod_status
 from jobsim.results.printers import job_status
 from jobsim.simulate import Run
@@ -34,6 +35,7 @@ def of_run(run: Run) -> str:
         _jobsets(run),
         _restarts(run),
         _goodput(run),
+        _unfinished(run),
         _expectations(run),
         _warnings(run),
         _end(run),
@@ -115,6 +117,26 @@ def _restarts(run: Run) -> str:
 def _goodput(run: Run) -> str:
     ledgers = run.goodput()
     return f"Where the time went\n{_cut(tables.goodput(ledgers))}" if len(ledgers) else ""
+
+
+def _unfinished(run: Run) -> str:
+    """What the cluster warned of, the latest of each kind, when a JobSet came to no end."""
+    waiting = [row["name"] for row in run.jobsets() if not (row["terminalState"] or row["deleted"])]
+    latest: dict[str, tuple[int, Row]] = {}
+    for line in run.log.lines() if waiting else ():
+        if b'"note":"event"' in line and b'"type":"Warning"' in line:
+            row = decode(line)
+            count, _ = latest.pop(row["reason"], (0, row))
+            latest[row["reason"]] = (count + 1, row)
+    lines = []
+    for count, row in latest.values():
+        about = f"{row['about']['kind'].lower()}/{row['about']['name']}"
+        times = f" ({count} such warnings)" if count > 1 else ""
+        lines.append(f"{clock(row['time'])} {row['reason']} {about}: {row['message']}{times}\n")
+    if not waiting:
+        return ""
+    one = f"jobsim explain jobset/{waiting[0]}"
+    return f"Not finished: {', '.join(waiting)} (why: {one})\n{_cut(''.join(lines))}"
 
 
 def _expectations(run: Run) -> str:
