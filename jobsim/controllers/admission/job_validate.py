@@ -65,8 +65,8 @@ def _label_errors(job: Job) -> list[FieldError]:
     return errors
 
 
-def _shown_labels(labels: Labels) -> Labels:
-    return dict(sorted(labels.items()))
+def _shown_labels(labels: Labels) -> Labels | None:
+    return dict(sorted(labels.items())) or None
 
 
 def spec_errors(spec: JobSpec, in_template: list[FieldError]) -> list[FieldError]:
@@ -77,7 +77,7 @@ def spec_errors(spec: JobSpec, in_template: list[FieldError]) -> list[FieldError
     errors += in_template
     errors += _restart_policy_errors(spec)
     if spec.selector is None:
-        return [*errors, required("spec.selector")]
+        errors.append(required("spec.selector"))
     errors += check_selector(spec.selector, "spec.selector")
     labels = spec.template.metadata.labels
     if not matches(spec.selector, labels):

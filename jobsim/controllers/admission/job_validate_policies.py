@@ -11,6 +11,7 @@ from itertools import pairwise
 from jobsim.api import names
 from jobsim.api.batch import (
     JobSpec,
+    JobSuccessPolicy,
     JobSuccessPolicyRule,
     PodFailurePolicyOnExitCodes,
     PodFailurePolicyOnPodCondition,
@@ -27,6 +28,7 @@ from jobsim.api.field import (
     too_many,
 )
 from jobsim.api.gofmt import atoi, quote
+from jobsim.apiserver.schema_errors import invalid_data
 
 POLICY_RULES_MAX = 20
 EXIT_CODES_MAX = 255
@@ -138,7 +140,7 @@ def _exit_code_errors(
 
 
 def _invalid_numbers(path: str, values: Sequence[int], detail: str) -> FieldError:
-    shown = "[" + ",".join(str(value) for value in values) + "]"
+    shown = "[" + ",".join(str(value) for value in values) + "]" if values else "null"
     return FieldError(path=path, kind="Invalid value", detail=detail, value=shown, composite=True)
 
 
@@ -146,7 +148,7 @@ def _success_policy_errors(spec: JobSpec) -> list[FieldError]:
     assert spec.success_policy is not None
     if spec.completion_mode != "Indexed":
         why = "requires indexed completion mode"
-        return [invalid("spec.successPolicy", spec.success_policy, why)]
+        return [_invalid_policy(spec.success_policy, why)]
     path = "spec.successPolicy.rules"
     rules = spec.success_policy.rules
     errors = []
@@ -158,6 +160,15 @@ def _success_policy_errors(spec: JobSpec) -> list[FieldError]:
     for i, rule in enumerate(rules):
         errors += _success_rule_errors(rule, spec.completions or 0, f"{path}[{i}]")
     return errors
+
+
+def _invalid_policy(policy: JobSuccessPolicy, detail: str) -> FieldError:
+    """Return the error of a policy as a whole, which the server prints by its internal field names."""
+    rules = [
+        {"SucceededIndexes": rule.succeeded_indexes, "SucceededCount": rule.succeeded_count}
+        for rule in policy.rules
+    ]
+    return invalid_data("spec.successPolicy", {"Rules": rules or None}, detail, sort=False)
 
 
 def _success_rule_errors(rule: JobSuccessPolicyRule, completions: int, path: str) -> list[FieldError]:

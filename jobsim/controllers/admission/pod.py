@@ -183,6 +183,8 @@ def pod_defaults(spec: PodSpec) -> PodSpec:
         "init_containers": tuple(_with_requests(c) for c in spec.init_containers),
         "tolerations": with_default_tolerations(spec.tolerations),
     }
+    if (spec.termination_grace_period_seconds or 0) < 0:
+        changes["termination_grace_period_seconds"] = 1
     if spec.enable_service_links is None:
         changes["enable_service_links"] = True
     if not spec.service_account_name:

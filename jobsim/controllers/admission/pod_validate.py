@@ -10,13 +10,14 @@ Source: kubernetes pkg/apis/core/validation/validation.go 1.36.
 from __future__ import annotations
 
 from jobsim.api import names
-from jobsim.api.field import FieldError, duplicate, forbidden, invalid
+from jobsim.api.field import FieldError, duplicate, forbidden, invalid, required
 from jobsim.api.pod import PodSpec, PodTemplateSpec
 from jobsim.apiserver.schema_meta import Known, check_labels
 from jobsim.controllers.admission.pod_validate_containers import (
     choice,
     containers_errors,
     formed,
+    host_network_errors,
     init_errors,
     volume_errors,
 )
@@ -25,6 +26,7 @@ from jobsim.controllers.admission.pod_validate_scheduling import (
     spread_errors,
     toleration_errors,
 )
+from jobsim.controllers.admission.pod_validate_sources import resource_claim_errors
 
 INT32_MAX = 2**31 - 1
 
@@ -52,14 +54,31 @@ def spec_errors(spec: PodSpec, path: str) -> list[FieldError]:
     """Return what is wrong with a pod spec (with defaults), in upstream's order."""
     volumes = {volume.name for volume in spec.volumes}
     errors = volume_errors(spec, f"{path}.volumes")
-    errors += containers_errors(spec.containers, volumes, f"{path}.containers")
+    errors += resource_claim_errors(spec, f"{path}.resourceClaims")
+    errors += containers_errors(spec, volumes, f"{path}.containers")
     errors += init_errors(spec, volumes, f"{path}.initContainers")
+    errors += host_network_errors(spec, path)
     errors += choice(spec.restart_policy, ("Always", "OnFailure", "Never"), f"{path}.restartPolicy")
     policies = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
     errors += choice(spec.dns_policy, policies, f"{path}.dnsPolicy")
     errors += check_labels(spec.node_selector, f"{path}.nodeSelector")
+    if spec.share_process_namespace and spec.host_pid:
+        why = "ShareProcessNamespace and HostPID cannot both be enabled"
+        errors.append(invalid(f"{path}.securityContext.shareProcessNamespace", value=True, detail=why))
     if spec.affinity is not None:
         errors += affinity_errors(spec.affinity, f"{path}.affinity")
+    if spec.dns_policy == "None" and not (spec.dns_config or {}).get("nameservers"):
+        if spec.dns_config is None:
+            why = "must provide `dnsConfig` when `dnsPolicy` is None"
+            errors.append(required(f"{path}.dnsConfig", why))
+        else:
+            why = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            errors.append(required(f"{path}.dnsConfig.nameservers", why))
+    for i, gate in enumerate(spec.readiness_gates):
+        type_ = gate.get("conditionType", "")
+        errors += formed(
+            type_, names.qualified_name_errors(type_), f"{path}.readinessGates[{i}].conditionType"
+        )
     errors += _gate_errors(spec, f"{path}.schedulingGates")
     errors += spread_errors(spec.topology_spread_constraints, f"{path}.topologySpreadConstraints")
     errors += _name_errors(spec, path)

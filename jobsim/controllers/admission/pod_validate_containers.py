@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from jobsim.api import names, quantity
+from jobsim.api._struct import replace
 from jobsim.api.field import (
     FieldError,
     duplicate,
@@ -27,8 +28,29 @@ from jobsim.api.pod import (
     ResourceRequirements,
     VolumeMount,
 )
+from jobsim.controllers.admission.pod_validate_sources import (
+    env_source_errors,
+    probe_errors,
+    volume_source_errors,
+)
 
-_STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_CONTAINER_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_QUOTA_RESOURCES = frozenset(
+    {
+        *(f"{kind}.{name}" for kind in ("requests", "limits") for name in _CONTAINER_RESOURCES),
+        "configmaps",
+        "persistentvolumeclaims",
+        "pods",
+        "replicationcontrollers",
+        "requests.storage",
+        "resourcequotas",
+        "secrets",
+        "services",
+        "services.loadbalancers",
+        "services.nodeports",
+        "storage",
+    }
+)
 _PORT_NAME = re.compile(r"[-a-z0-9]+", re.ASCII)
 
 
@@ -56,30 +78,35 @@ def volume_errors(spec: PodSpec, path: str) -> list[FieldError]:
         elif volume.name in seen:
             errors.append(duplicate(at, volume.name))
         seen.add(volume.name)
+        errors += volume_source_errors(volume, f"{path}[{i}]")
     return errors
 
 
-def containers_errors(containers: Sequence[Container], volumes: set[str], path: str) -> list[FieldError]:
+def containers_errors(spec: PodSpec, volumes: set[str], path: str) -> list[FieldError]:
+    containers = spec.containers
     if not containers:
         return [required(path)]
     errors: list[FieldError] = []
+    claims = claim_names(spec)
     seen: set[str] = set()
     for i, container in enumerate(containers):
         at = f"{path}[{i}]"
-        errors += _container_errors(container, volumes, at)
+        errors += _container_errors(container, volumes, claims, at)
         if container.name in seen:
             errors.append(duplicate(f"{at}.name", container.name))
         seen.add(container.name)
+        errors += _probe_errors(container, at)
         errors += _restart_rule_errors(container, at)
     return errors + _host_port_errors(containers, path)
 
 
 def init_errors(spec: PodSpec, volumes: set[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
+    claims = claim_names(spec)
     seen = {container.name for container in spec.containers}
     for i, container in enumerate(spec.init_containers):
         at = f"{path}[{i}]"
-        errors += _container_errors(container, volumes, at)
+        errors += _container_errors(container, volumes, claims, at)
         sidecar = container.restart_policy == "Always"
         errors += _restart_rule_errors(container, at)
         if container.name in seen:
@@ -87,7 +114,9 @@ def init_errors(spec: PodSpec, volumes: set[str], path: str) -> list[FieldError]
         elif container.name:
             seen.add(container.name)
         errors += _host_port_errors((container,), path)
-        if not sidecar:
+        if sidecar:
+            errors += _probe_errors(container, at)
+        else:
             why = "may not be set for init containers without restartPolicy=Always"
             for field, value in (
                 ("lifecycle", container.lifecycle),
@@ -100,7 +129,17 @@ def init_errors(spec: PodSpec, volumes: set[str], path: str) -> list[FieldError]
     return errors
 
 
-def _container_errors(container: Container, volumes: set[str], path: str) -> list[FieldError]:
+def _probe_errors(container: Container, path: str) -> list[FieldError]:
+    return [
+        *probe_errors(container.liveness_probe, f"{path}.livenessProbe", once=True),
+        *probe_errors(container.readiness_probe, f"{path}.readinessProbe", once=False),
+        *probe_errors(container.startup_probe, f"{path}.startupProbe", once=True),
+    ]
+
+
+def _container_errors(
+    container: Container, volumes: set[str], claims: set[str], path: str
+) -> list[FieldError]:
     errors: list[FieldError] = []
     if not container.name:
         errors.append(required(f"{path}.name"))
@@ -115,7 +154,7 @@ def _container_errors(container: Container, volumes: set[str], path: str) -> lis
     errors += _mount_errors(container.volume_mounts, volumes, f"{path}.volumeMounts")
     pulls = ("Always", "IfNotPresent", "Never")
     errors += choice(container.image_pull_policy, pulls, f"{path}.imagePullPolicy")
-    return errors + _resource_errors(container.resources, f"{path}.resources")
+    return errors + _resource_errors(container.resources, claims, f"{path}.resources")
 
 
 def _port_errors(ports: Sequence[ContainerPort], path: str) -> list[FieldError]:
@@ -153,6 +192,25 @@ def _port_name_problems(name: str) -> list[str]:
     return problems
 
 
+def claim_names(spec: PodSpec) -> set[str]:
+    """Return the names of a pod's resource claims."""
+    return {claim.get("name", "") for claim in spec.resource_claims}
+
+
+def host_network_errors(spec: PodSpec, path: str) -> list[FieldError]:
+    """Return ports that differ from their host's, which on the host's network they cannot."""
+    if not spec.host_network:
+        return []
+    why = "must match `containerPort` when `hostNetwork` is true"
+    return [
+        invalid(f"{path}.{field}[{i}].ports[{k}].hostPort", port.host_port, why)
+        for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers))
+        for i, container in enumerate(containers)
+        for k, port in enumerate(container.ports)
+        if port.host_port != port.container_port
+    ]
+
+
 def _host_port_errors(containers: Sequence[Container], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
@@ -180,9 +238,7 @@ def _env_errors(env: Sequence[EnvVar], path: str) -> list[FieldError]:
                 "than '='"
             )
             errors.append(invalid(at, name, why))
-        if variable.value and variable.value_from is not None:
-            why = "may not be specified when `value` is not empty"
-            errors.append(invalid(f"{path}[{i}].valueFrom", "", why))
+        errors += env_source_errors(variable, f"{path}[{i}].valueFrom")
     return errors
 
 
@@ -229,25 +285,53 @@ def _restart_rule_errors(container: Container, path: str) -> list[FieldError]:
 # --- resources ---------------------------------------------------------------------------------
 
 
-def _resource_errors(resources: ResourceRequirements, path: str) -> list[FieldError]:
+def _resource_errors(resources: ResourceRequirements, claims: set[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for field, amounts in (("limits", resources.limits), ("requests", resources.requests)):
         for name, amount in amounts.items():
             at = f"{path}.{field}[{name}]"
+            errors += _resource_name_errors(name, at)
+            errors += _quantity_errors(name, amount, at)
             if field == "requests":
-                errors += _quantity_errors(name, amount, at)
                 errors += _against_limit(resources, name, amount, path)
-            else:
-                errors += _resource_name_errors(name, f"{path}.{field}[{name}]")
-                errors += _quantity_errors(name, amount, at)
+    used = {*resources.limits, *resources.requests}
+    huge = any(name.startswith("hugepages-") for name in used)
+    if huge and not used & {"cpu", "memory"}:
+        errors.append(forbidden(path, "HugePages require cpu or memory"))
+    return errors + _claim_errors(resources, claims, f"{path}.claims")
+
+
+def _claim_errors(resources: ResourceRequirements, claims: set[str], path: str) -> list[FieldError]:
+    errors = []
+    seen: set[str] = set()
+    for i, claim in enumerate(resources.claims):
+        name = claim.get("name", "")
+        if not name:
+            errors.append(required(f"{path}[{i}]"))
+        elif name in seen:
+            errors.append(duplicate(f"{path}[{i}]", name))
+        elif name not in claims:
+            why = "must be one of the names in pod.spec.resourceClaims"
+            why += "" if claims else " which is empty"
+            errors.append(replace(not_found(f"{path}[{i}]", name), detail=why))
+        seen.add(name)
     return errors
 
 
 def _resource_name_errors(name: str, path: str) -> list[FieldError]:
-    errors = formed(name, names.qualified_name_errors(name), path)
-    if "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
-        errors.append(invalid(path, name, "must be a standard resource for containers"))
-    return errors
+    problems = names.qualified_name_errors(name)
+    if not problems and "/" not in name and not _standard(name):
+        problems.append("must be a standard resource type or fully qualified")
+    if "/" not in name:
+        if name not in _CONTAINER_RESOURCES and not name.startswith("hugepages-"):
+            problems.append("must be a standard resource for containers")
+    elif "kubernetes.io/" not in name and not extended(name):
+        problems.append("doesn't follow extended resource name standard")
+    return formed(name, problems, path)
+
+
+def _standard(name: str) -> bool:
+    return name in _CONTAINER_RESOURCES or name in _QUOTA_RESOURCES or name.startswith("hugepages-")
 
 
 def _quantity_errors(name: str, amount: str | int | float, path: str) -> list[FieldError]:
@@ -265,7 +349,9 @@ def _quantity_errors(name: str, amount: str | int | float, path: str) -> list[Fi
 
 def extended(name: str) -> bool:
     """Tell whether a resource is one of a device: counted whole, never overcommitted."""
-    return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
+    if "/" not in name or "kubernetes.io/" in name or name.startswith("requests."):
+        return False
+    return not names.qualified_name_errors(f"requests.{name}")
 
 
 def _against_limit(

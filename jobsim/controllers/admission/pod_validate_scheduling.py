@@ -67,11 +67,16 @@ def spread_errors(constraints: Sequence[TopologySpreadConstraint], path: str) ->
         if constraint.when_unsatisfiable not in allowed:
             errors.append(not_supported(f"{at}.whenUnsatisfiable", constraint.when_unsatisfiable, allowed))
         pair = (constraint.topology_key, constraint.when_unsatisfiable)
-        if pair in [(c.topology_key, c.when_unsatisfiable) for c in constraints[:i]]:
+        if pair in [(c.topology_key, c.when_unsatisfiable) for c in constraints[i + 1 :]]:
             shown = f"{{{pair[0]}, {pair[1]}}}"
             errors.append(duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", shown))
         if constraint.min_domains is not None and constraint.min_domains <= 0:
             errors.append(invalid(f"{at}.minDomains", constraint.min_domains, "must be greater than zero"))
+        if constraint.min_domains is not None and constraint.when_unsatisfiable != "DoNotSchedule":
+            why = "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not "
+            errors.append(
+                invalid(f"{at}.minDomains", constraint.min_domains, why + constraint.when_unsatisfiable)
+            )
         errors += check_selector(constraint.label_selector, f"{at}.labelSelector")
     return errors
 
@@ -109,6 +114,12 @@ def _node_term_errors(term: NodeSelectorTerm, path: str) -> list[FieldError]:
         at = f"{path}.matchFields[{i}]"
         if expression.key != "metadata.name":
             errors.append(invalid(f"{at}.key", expression.key, "not a valid field selector key"))
+        if expression.operator not in ("In", "NotIn"):
+            why = "not a valid selector operator"
+            errors.append(invalid(f"{at}.operator", expression.operator, why))
+        elif len(expression.values) != 1:
+            why = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+            errors.append(required(f"{at}.values", why))
     return errors
 
 
