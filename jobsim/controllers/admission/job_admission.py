@@ -20,7 +20,7 @@ from jobsim.controllers.admission.job import defaulted, with_labels, with_select
 from jobsim.controllers.admission.job_validate import create_errors
 from jobsim.controllers.admission.job_validate_update import update_errors
 from jobsim.controllers.admission.pod import template_defaults
-from jobsim.controllers.admission.pod_validate import spec_errors, template_meta_errors
+from jobsim.controllers.admission.pod_validate import template_meta_errors, template_spec_errors
 
 _OWNERS_MAX = 1_000
 _TEMPLATE = "spec.template"
@@ -72,7 +72,7 @@ class JobAdmission:
             if template != old.spec.template:
                 template = replace(template, spec=template_defaults(template.spec))
                 in_template = template_meta_errors(template, _TEMPLATE, self._known)
-                in_template += spec_errors(template.spec, f"{_TEMPLATE}.spec")
+                in_template += template_spec_errors(template.spec, f"{_TEMPLATE}.spec")
             new = defaulted(replace(new, spec=replace(new.spec, template=template)))
             errors += update_errors(new, old, in_template)
         if errors:
@@ -89,6 +89,6 @@ class JobAdmission:
         if len(self._prepared) >= _OWNERS_MAX:
             self._prepared.clear()
         spec = template_defaults(asked)
-        errors = tuple(spec_errors(spec, f"{_TEMPLATE}.spec"))
+        errors = tuple(template_spec_errors(spec, f"{_TEMPLATE}.spec"))
         ready = self._prepared[owner] = _Prepared(asked, spec, errors)
         return ready

@@ -14,6 +14,7 @@ from jobsim.api import codec
 from jobsim.api.batch import Job, JobStatus
 from jobsim.api.field import FieldError, duplicate, invalid, invalid_omitted, required
 from jobsim.api.meta import Condition, condition, is_true
+from jobsim.apiserver.schema_errors import invalid_data
 from jobsim.controllers.admission.job_validate_policies import count_indexes, overlap
 
 _TERMINAL = ("Failed", "Complete", "FailureTarget")
@@ -139,7 +140,10 @@ def _finished_errors(new: Job, old: Job) -> list[FieldError]:
         and uncounted is not None
         and (uncounted.succeeded or uncounted.failed)
     ):
-        errors.append(invalid("status.uncountedTerminatedPods", uncounted, "must be empty for finished job"))
+        # A whole object is printed by the server's internal field names.
+        shown = {"Succeeded": uncounted.succeeded or None, "Failed": uncounted.failed or None}
+        why = "must be empty for finished job"
+        errors.append(invalid_data("status.uncountedTerminatedPods", shown, why, sort=False))
     return errors
 
 

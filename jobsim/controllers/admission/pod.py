@@ -18,7 +18,6 @@ from jobsim.api._struct import Json, replace
 from jobsim.api.meta import Condition
 from jobsim.api.pod import (
     Container,
-    ContainerPort,
     Pod,
     PodSpec,
     PodStatus,
@@ -58,7 +57,7 @@ def template_defaults(spec: PodSpec) -> PodSpec:
         changes["service_account"] = spec.service_account_name
     for field in ("containers", "init_containers"):
         before: tuple[Container, ...] = getattr(spec, field)
-        after = tuple(_container(c, host_network=spec.host_network) for c in before)
+        after = tuple(_container(c) for c in before)
         if after != before:
             changes[field] = after
     volumes = tuple(_volume(v) for v in spec.volumes)
@@ -67,7 +66,7 @@ def template_defaults(spec: PodSpec) -> PodSpec:
     return replace(spec, **changes) if changes else spec
 
 
-def _container(container: Container, *, host_network: bool) -> Container:
+def _container(container: Container) -> Container:
     changes: dict[str, Any] = {}
     if not container.image_pull_policy:
         changes["image_pull_policy"] = "Always" if _tag(container.image) == "latest" else "IfNotPresent"
@@ -75,7 +74,7 @@ def _container(container: Container, *, host_network: bool) -> Container:
         changes["termination_message_path"] = "/dev/termination-log"
     if not container.termination_message_policy:
         changes["termination_message_policy"] = "File"
-    ports = tuple(_port(p, host_network=host_network) for p in container.ports)
+    ports = tuple(p if p.protocol else replace(p, protocol="TCP") for p in container.ports)
     if ports != container.ports:
         changes["ports"] = ports
     for field in ("liveness_probe", "readiness_probe", "startup_probe"):
@@ -99,14 +98,6 @@ def _tag(image: str) -> str:
     name, at, _digest = image.partition("@")
     _, colon, tag = name.rpartition("/")[2].partition(":")
     return tag if colon else "" if at else "latest"
-
-
-def _port(port: ContainerPort, *, host_network: bool) -> ContainerPort:
-    if not port.protocol:
-        port = replace(port, protocol="TCP")
-    if host_network and not port.host_port:
-        port = replace(port, host_port=port.container_port)
-    return port
 
 
 def _probe(probe: Probe) -> Probe:
@@ -179,8 +170,8 @@ def pod_defaults(spec: PodSpec) -> PodSpec:
     300 s (K-POD-50).
     """
     changes: dict[str, Any] = {
-        "containers": tuple(_with_requests(c) for c in spec.containers),
-        "init_containers": tuple(_with_requests(c) for c in spec.init_containers),
+        "containers": tuple(_in_pod(c, host_network=spec.host_network) for c in spec.containers),
+        "init_containers": tuple(_in_pod(c, host_network=spec.host_network) for c in spec.init_containers),
         "tolerations": with_default_tolerations(spec.tolerations),
     }
     if (spec.termination_grace_period_seconds or 0) < 0:
@@ -192,12 +183,17 @@ def pod_defaults(spec: PodSpec) -> PodSpec:
     return replace(spec, **changes)
 
 
-def _with_requests(container: Container) -> Container:
+def _in_pod(container: Container, *, host_network: bool) -> Container:
+    """Return a container with requests from limits, and its ports on the host's network."""
     resources = container.resources
     missing = {name: v for name, v in resources.limits.items() if name not in resources.requests}
-    if not missing:
+    if missing:
+        resources = replace(resources, requests={**resources.requests, **missing})
+        container = replace(container, resources=resources)
+    if not host_network or all(port.host_port for port in container.ports):
         return container
-    return replace(container, resources=replace(resources, requests={**resources.requests, **missing}))
+    ports = tuple(p if p.host_port else replace(p, host_port=p.container_port) for p in container.ports)
+    return replace(container, ports=ports)
 
 
 def with_default_tolerations(tolerations: tuple[Toleration, ...]) -> tuple[Toleration, ...]:

@@ -38,6 +38,15 @@ def template_meta_errors(template: PodTemplateSpec, path: str, known: Known) -> 
     return errors + known.annotation_errors(meta.annotations, f"{path}.annotations")
 
 
+def template_spec_errors(spec: PodSpec, path: str) -> list[FieldError]:
+    """Return what is wrong with a pod template's spec (with defaults)."""
+    errors = spec_errors(spec, path)
+    if spec.ephemeral_containers:
+        why = "ephemeral containers not allowed in pod template"
+        errors.append(forbidden(f"{path}.ephemeralContainers", why))
+    return errors
+
+
 def pod_errors(spec: PodSpec) -> list[FieldError]:
     """Return what is wrong with a pod's spec, beyond what a template is checked for too."""
     errors = spec_errors(spec, "spec")
@@ -76,9 +85,8 @@ def spec_errors(spec: PodSpec, path: str) -> list[FieldError]:
             errors.append(required(f"{path}.dnsConfig.nameservers", why))
     for i, gate in enumerate(spec.readiness_gates):
         type_ = gate.get("conditionType", "")
-        errors += formed(
-            type_, names.qualified_name_errors(type_), f"{path}.readinessGates[{i}].conditionType"
-        )
+        at = f"{path}.readinessGates[{i}].conditionType"
+        errors += formed(type_, names.qualified_name_errors(type_), at)
     errors += _gate_errors(spec, f"{path}.schedulingGates")
     errors += spread_errors(spec.topology_spread_constraints, f"{path}.topologySpreadConstraints")
     errors += _name_errors(spec, path)

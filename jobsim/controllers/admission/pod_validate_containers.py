@@ -207,7 +207,7 @@ def host_network_errors(spec: PodSpec, path: str) -> list[FieldError]:
         for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers))
         for i, container in enumerate(containers)
         for k, port in enumerate(container.ports)
-        if port.host_port != port.container_port
+        if port.host_port not in (0, port.container_port)
     ]
 
 
