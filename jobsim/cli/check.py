@@ -16,9 +16,9 @@ import jobsim
 from jobsim.cli.options import jobset_options
 from jobsim.cli.run import load
 
-#: What differs between the two processes: PYTHONHASHSEED, and flags of the interpreter.
-PROCESSES: tuple[tuple[str, tuple[str, ...]], ...] = (("1", ()), ("12345", ("-O",)))
-_RUN = "from jobsim.cli import main; main()"
+CODE = "from jobsim.cli import main; main()"
+#: What differs between the two processes: PYTHONHASHSEED, and the interpreter's arguments.
+PROCESSES: tuple[tuple[str, tuple[str, ...]], ...] = (("1", ("-c", CODE)), ("12345", ("-O", "-c", CODE)))
 
 
 class Outcome(NamedTuple):
@@ -70,7 +70,7 @@ def check(
                 ctx.exit(2)
             alike = one == other
             same &= alike
-            click.echo(f"{file} seed {seed}: {_verdict(one, other)}")
+            click.echo(f"{file} seed {seed}: {verdict(one, other)}")
     ctx.exit(0 if same else 1)
 
 
@@ -82,7 +82,7 @@ def _both(words: Sequence[str]) -> list[Outcome]:
     )
     running = [
         subprocess.Popen(
-            [sys.executable, "-P", *flags, "-c", _RUN, *words],
+            [sys.executable, "-P", *flags, *words],
             env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": hash_seed},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -97,7 +97,8 @@ def _both(words: Sequence[str]) -> list[Outcome]:
     return [Outcome(process.returncode, out, errors.decode()) for process, out, errors in ended]
 
 
-def _verdict(one: Outcome, other: Outcome) -> str:
+def verdict(one: Outcome, other: Outcome) -> str:
+    """Return what the two outcomes say about determinism."""
     if one == other:
         return f"same, digest {one.digest}"
     if one.digest != other.digest:
