@@ -200,20 +200,22 @@ class Store(ObjectTable):
         self, type_: Literal["ADDED", "MODIFIED"], obj: Object, old: Object | None, now: int
     ) -> Object:
         self.revision += 1
-        obj = replace(obj, metadata=replace(obj.metadata, resource_version=str(self.revision)))
-        self.put(obj)
-        self._publish(WatchEvent(type=type_, obj=obj, old=old, revision=self.revision, time=now))
+        meta = replace(obj.metadata, resource_version=str(self.revision))
+        obj = replace(obj, metadata=meta)
+        kind = obj.kind
+        self._file(kind, (meta.namespace, meta.name), obj, old)
+        self._publish(kind, WatchEvent(type=type_, obj=obj, old=old, revision=self.revision, time=now))
         return obj
 
     def _remove(self, obj: Object, old: Object, now: int) -> Object:
         self.revision += 1
         obj = replace(obj, metadata=replace(obj.metadata, resource_version=str(self.revision)))
         self.remove(old)
-        self._publish(WatchEvent(type="DELETED", obj=obj, old=old, revision=self.revision, time=now))
+        event = WatchEvent(type="DELETED", obj=obj, old=old, revision=self.revision, time=now)
+        self._publish(obj.kind, event)
         return obj
 
-    def _publish(self, event: WatchEvent) -> None:
-        kind = event.obj.kind
+    def _publish(self, kind: str, event: WatchEvent) -> None:
         hearing = self._hearing.get(kind)
         if hearing is None:
             hearing = tuple([s for s, kinds in self._subscribers if kinds is None or kind in kinds])

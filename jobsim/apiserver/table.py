@@ -186,11 +186,16 @@ class ObjectTable:
 
     def put(self, obj: Object) -> Object | None:
         """Store an object under its key; return what was there before."""
-        table = self._kinds.get(obj.kind)
+        kind, key = obj.kind, obj.key
+        old = self.find(kind, *key)
+        self._file(kind, key, obj, old)
+        return old
+
+    def _file(self, kind: str, key: Key, obj: Object, old: Object | None) -> None:
+        """Store an object in place of an old one that is known."""
+        table = self._kinds.get(kind)
         if table is None:
-            table = self._kinds[obj.kind] = _KindTable(obj.kind)
-        key = obj.key
-        old = table.objects.get(key)
+            table = self._kinds[kind] = _KindTable(kind)
         table.objects[key] = obj
         if old is None:
             table.order.add(key)
@@ -201,7 +206,7 @@ class ObjectTable:
         elif _same_names(old, obj):
             if getattr(old, "spec", None) is not getattr(obj, "spec", None):
                 table.refile(old, obj, key)
-            return old
+            return
         else:
             self._unfile(table, old, key)
         table.file(obj, key)
@@ -209,8 +214,7 @@ class ObjectTable:
             bucket = self._dependents.get(ref.uid)
             if bucket is None:
                 bucket = self._dependents[ref.uid] = _Bucket()
-            bucket.add((obj.kind, *key))
-        return old
+            bucket.add((kind, *key))
 
     def remove(self, obj: Object) -> None:
         """Forget an object."""

@@ -8,6 +8,7 @@ pkg/internal/controller; clauses C-QUE-01..05, K-JOB-10..12.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 from jobsim.api._struct import Struct
@@ -81,7 +82,7 @@ class Controller:
         self._wakes = core.wakes
         self._note = core.note
         self._client = client
-        self._record = record
+        self._record_event = partial(record, core.name)
         self._metrics = metrics
         self._queue = WorkQueue[Key](pull_forward=core.pull_forward)
         self._backoff = ItemBackoff[Key](core.backoff_base_ns, core.backoff_cap_ns)
@@ -176,11 +177,7 @@ class Controller:
             self._running[key] = task
 
     def _shell(self, key: Key) -> Shell:
-        return Shell(
-            record=lambda event: self._record(self._core.name, event),
-            remember=lambda memory: self._set_memory(key, memory),
-            count=self._count,
-        )
+        return Shell(record=self._record_event, remember=partial(self._set_memory, key), count=self._count)
 
     def _perform(self, key: Key, plan: Plan) -> Generator[Wait, None, Finish]:
         """Execute a plan through the client; yields waits."""
