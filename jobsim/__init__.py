@@ -49,15 +49,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module, metadata
+if not TYPE_CHECKING:  # or every name would be thought to be there
 
-    if name == "__version__":
-        return metadata.version("jobsim")
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(home), name)
-    raise AttributeError(f"module 'jobsim' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module, metadata
+
+        if name == "__version__":
+            return metadata.version("jobsim")
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(home), name)
+        raise AttributeError(f"module 'jobsim' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jobsim.scenario.model import Bounds, Expectation, PodsExpectation
+from jobsim.scenario.model import Bounds, Expectation, JobSetExpectation, PodsExpectation
 
 
 class Verdict(NamedTuple):
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
     @property
     def text(self) -> str:
         """One line that says it all."""
-        line = f"{self.subject}: {self.key} {self.expected}"
+        line = f"{self.subject}: {self.key} {self.expected}".rstrip()
         return line if self.ok and self.expected == self.found else f"{line}, is {self.found}"
 
 
@@ -66,6 +66,8 @@ def evaluate(expectations: Sequence[Expectation], summary: Mapping[str, Any]) ->
             verdicts.append(Verdict(subject, "exists", "", "not there", ok=False))
             continue
         found = named[-1]
+        if wish == JobSetExpectation(jobset=wish.jobset, namespace=wish.namespace):
+            verdicts.append(Verdict(subject, "exists", "", "", ok=True))
         verdicts += _state(subject, wish.terminal_state, found["terminalState"])
         for attribute, key in _NUMBERS:
             bounds = getattr(wish, attribute)

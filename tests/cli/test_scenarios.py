@@ -1,0 +1,47 @@
+"""Every scenario of ours runs, and all that it expects comes true."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobsim.scenario.load import Scenario
+from tests.cli.conftest import ROOT, Jobsim
+
+FILES = sorted((ROOT / "scenarios").glob("*.yaml"))
+#: More than 2 s of a core.
+SLOW = {"gang-2048"}
+
+
+def marked(file: Path) -> object:
+    return pytest.param(file, id=file.stem, marks=pytest.mark.slow if file.stem in SLOW else ())
+
+
+@pytest.mark.parametrize("file", [marked(file) for file in FILES])
+def test_expectations_hold(jobsim: Jobsim, file: Path) -> None:
+    result = jobsim("run", file, "--output", "json")
+    assert result.exit_code == 0, result.stderr
+    summary = json.loads(result.stdout)
+    assert summary["expectations"]
+    assert all(row["ok"] for row in summary["expectations"])
+    assert summary["warnings"] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_scenario_says_what_it_is(file: Path) -> None:
+    scenario = Scenario.load(file)
+    assert scenario.metadata.name == file.stem
+    assert scenario.metadata.description
+    assert any(getattr(wish, "terminal_state", None) is not None for wish in scenario.expect)
+
+
+def test_the_issues_scenarios_are_there() -> None:
+    """Driver and workers, both start orders, failures, rules, racks, suspend, TTL, dependsOn, a big gang."""
+    wanted = {
+        *("driver-and-workers", "mpi-workers-first", "ray-driver-first", "one-pod-fails", "ttl"),
+        *("restarts-exhausted", "fail-jobset-rule", "exclusive-4-racks", "exclusive-one-rack-short"),
+        *("suspend-and-resume", "depends-on-chain", "gang-2048"),
+    }
+    assert {file.stem for file in FILES} >= wanted
