@@ -179,9 +179,7 @@ def spread_score(snapshot: Snapshot, view: PodView, masks: NodeMasks, rows: IntA
     inside = rows[scored] if strict else rows
     raw = np.zeros(len(rows), dtype=np.float64)
     for constraint in found:
-        part = _score_part(snapshot, masks, constraint, labelled, inside, rows)
-        if part is not None:
-            raw += part
+        raw += _score_part(snapshot, masks, constraint, labelled, inside, rows)
     points = np.where(scored, np.floor(raw + 0.5), 0).astype(np.int64) if strict else _rounded(raw)
     return _normalised(points, scored if strict else None)
 
@@ -197,10 +195,10 @@ def _score_part(
     labelled: BoolArray,
     inside: IntArray,
     rows: IntArray,
-) -> npt.NDArray[np.float64] | None:
+) -> npt.NDArray[np.float64]:
     """Return one constraint's part: matching pods in the domain, weighted by how many domains there are."""
     if not snapshot.label(constraint.topology_key).values:
-        return None
+        return np.zeros(1)
     domains = snapshot.domains(constraint.topology_key)
     per_node = snapshot.tables.counts(constraint.question)
     there = domains[rows]
@@ -219,9 +217,9 @@ def _score_part(
                 domains[eligible] + 1, weights=per_node[:-1][eligible], minlength=size + 1
             )
             count = by_domain[there + 1].astype(np.int64)
-    part = count * weight + float(constraint.max_skew - 1)
+    part = np.asarray(count * weight + float(constraint.max_skew - 1), dtype=np.float64)
     absent = there < 0
-    return np.where(absent, 0.0, part) if absent.any() else np.broadcast_to(part, there.shape)
+    return np.where(absent, 0.0, part) if absent.any() else part
 
 
 def _normalised(points: IntArray, scored: BoolArray | None) -> IntArray:

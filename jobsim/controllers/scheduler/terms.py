@@ -205,7 +205,7 @@ class Counts:
             self._dense = grown
 
     def array(self, size: int) -> IntArray:
-        """Return counts of domains 0 ... size - 1, and a zero after them (found by index -1)."""
+        """Return counts of domains 0 ... size - 1 (all there are), and a zero after them (index -1)."""
         out = np.zeros(size + 1, dtype=np.int64)
         if self._dense is not None:
             known = min(size, len(self._dense))

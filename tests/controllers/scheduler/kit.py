@@ -40,7 +40,8 @@ def make_pod(
     **spec: object,
 ) -> Pod:
     requests = {"cpu": cpu, "memory": "1Gi"} if cpu else {}
-    container = Container(name="c", resources=ResourceRequirements(requests=requests))  # type: ignore[arg-type]
+    asked = ResourceRequirements(requests=requests)  # type: ignore[arg-type]
+    container = Container(name="c", resources=asked)
     return Pod(
         metadata=ObjectMeta(name=name, namespace="default", uid=f"uid-{name}", labels=labels or {}),
         spec=PodSpec(

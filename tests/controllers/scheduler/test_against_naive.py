@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +14,9 @@ from jobsim.controllers.scheduler.cycle import Decision, cycle
 from jobsim.controllers.scheduler.filters import screen
 from jobsim.controllers.scheduler.snapshot import Snapshot
 from jobsim.controllers.scheduler.static_filters import named_nodes
-from tests.controllers.scheduler import naive
+from tests.controllers.scheduler import naive, naive_scores
 from tests.controllers.scheduler.naive import World
-from tests.controllers.scheduler.worlds import cases, nodes, pods
+from tests.controllers.scheduler.worlds import TOPICS, cases, nodes, pods
 
 
 def snapshot_of(world: World) -> Snapshot:
@@ -46,7 +47,7 @@ def check(world: World, snapshot: Snapshot, pod: Pod) -> Decision:
     feasible = [n for n in looked_at if expected[n.name] is None]
     assert sorted(decision.feasible_nodes) == sorted(n.name for n in feasible)
     if len(feasible) > 1:
-        assert decision.scores == naive.scores(world, feasible, pod)
+        assert decision.scores == naive_scores.scores(world, feasible, pod)
         assert decision.totals[decision.node] == max(decision.totals.values())
     return decision
 
@@ -54,11 +55,14 @@ def check(world: World, snapshot: Snapshot, pod: Pod) -> Decision:
 Case = tuple[str, World, list[Pod]]
 
 
-@settings(max_examples=400)
-@given(cases())
-def test_decides_like_the_plain_one(case: Case) -> None:
-    _, world, (pod,) = case
-    check(world, snapshot_of(world), pod)
+@pytest.mark.parametrize("topic", TOPICS)
+@settings(max_examples=60)
+@given(st.data())
+def test_decides_like_the_plain_one(topic: str, data: st.DataObject) -> None:
+    _, world, asking = data.draw(cases(topic, asking=6))
+    snapshot = snapshot_of(world)
+    for pod in asking:
+        check(world, snapshot, pod)
 
 
 @given(st.data(), cases(max_nodes=4, max_pods=4, asking=2))

@@ -24,6 +24,8 @@ from jobsim.api.pod import (
     PodSpec,
     PodStatus,
     ResourceRequirements,
+    TopologySpreadConstraint,
+    WeightedPodAffinityTerm,
 )
 from jobsim.api.quantity import parse
 from jobsim.api.watch import WatchEvent
@@ -128,7 +130,8 @@ def test_the_pod_level_request_and_init_steps_count() -> None:
     """What a pod needs is the larger of its running sum and its neediest init step, plus overhead."""
 
     def container(cpu: str, **more: object) -> Container:
-        return Container(resources=ResourceRequirements(requests={"cpu": cpu}), **more)  # type: ignore[arg-type]
+        asked = ResourceRequirements(requests={"cpu": cpu})
+        return Container(resources=asked, **more)  # type: ignore[arg-type]
 
     spec = PodSpec(
         containers=(container("1"), container("1")),
@@ -277,3 +280,42 @@ def test_bad_quantities_and_sizes_of_nodes_are_no_room() -> None:
     )
     decision = cycle(snapshot, make_pod("p", cpu="8Ei"), detail=True)
     assert decision.feasible_nodes == ("huge",)
+
+
+def term(app: str, key: str = "kubernetes.io/hostname") -> PodAffinityTerm:
+    return PodAffinityTerm(topology_key=key, label_selector=LabelSelector(match_labels={"app": app}))
+
+
+def test_placed_pods_draw_others_by_what_they_require_and_prefer() -> None:
+    """K-SCH-23: required affinity counts 1, preferred its weight, preferred anti-affinity against it."""
+    near = PodAffinity(required_during_scheduling_ignored_during_execution=(term("x"),))
+    liked = WeightedPodAffinityTerm(weight=3, pod_affinity_term=term("x"))
+    soft = PodAffinity(preferred_during_scheduling_ignored_during_execution=(liked,))
+    sides = {
+        "a": Affinity(pod_affinity=near),
+        "b": Affinity(pod_affinity=soft),
+        "c": Affinity(pod_anti_affinity=soft),
+    }
+    snapshot = cluster(*(make_node(name) for name in "abcd"))
+    for name, side in sides.items():
+        snapshot.add_pod(make_pod(f"on-{name}", name, cpu=0, affinity=side))
+    decision = cycle(snapshot, make_pod("p", labels={"app": "x"}), detail=True)
+    points = {name: scores["InterPodAffinity"] for name, scores in decision.scores.items()}
+    assert points == {"a": 2 * 66, "b": 200, "c": 0, "d": 100}
+
+
+@pytest.mark.parametrize(("leaving", "fits"), [(False, False), (True, True)])
+def test_leaving_pods_do_not_count_for_spreading(leaving: bool, fits: bool) -> None:
+    constraint = TopologySpreadConstraint(
+        max_skew=1,
+        topology_key=RACK,
+        when_unsatisfiable="DoNotSchedule",
+        label_selector=LabelSelector(match_labels={"app": "x"}),
+    )
+    there = make_pod("there", "n0", labels={"app": "x"})
+    if leaving:
+        there = there.with_meta(deletion_timestamp=Time(10**9))
+    full = make_node("n1", cpu=0, labels={RACK: "r1"})
+    snapshot = cluster(make_node("n0", labels={RACK: "r0"}), full, pods=(there,))
+    pod = make_pod("p", labels={"app": "x"}, topology_spread_constraints=(constraint,))
+    assert bool(cycle(snapshot, pod).node) is fits

@@ -24,7 +24,8 @@ def group(minimum: int | None, **status: object) -> Unstructured:
 
 
 def member(name: str, **more: object) -> Pod:
-    return make_pod(name, scheduling_group=PodSchedulingGroup(pod_group_name="g"), **more)  # type: ignore[arg-type]
+    named = PodSchedulingGroup(pod_group_name="g")
+    return make_pod(name, scheduling_group=named, **more)  # type: ignore[arg-type]
 
 
 def heard(obj: Unstructured, *, gone: bool = False) -> WatchEvent:

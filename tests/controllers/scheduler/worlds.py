@@ -31,8 +31,6 @@ from jobsim.api.pod import (
 from tests.controllers.scheduler.naive import HOSTNAME, ZONE, World
 
 KEYS = st.sampled_from([HOSTNAME, ZONE, "rack"])
-LABEL_KEYS = st.sampled_from(["app", "job"])
-VALUES = st.sampled_from(["a", "b", "c"])
 OPERATORS = st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist"])
 NAMESPACES = st.sampled_from(["x", "y"])
 TAINTS = st.builds(
@@ -48,7 +46,7 @@ TOLERATIONS = st.builds(
     value=st.sampled_from(["", "v"]),
     effect=st.sampled_from(["", "NoSchedule", "NoExecute", "PreferNoSchedule"]),
 )
-LABELS = st.dictionaries(LABEL_KEYS, VALUES, max_size=2)
+LABELS = st.sampled_from([{"app": "a"}, {"app": "b"}, {"app": "a", "job": "a"}, {"app": "b", "job": "a"}, {}])
 
 
 #: What an example is about: its features are in every pod, the others are rare, so that they meet.
@@ -57,6 +55,10 @@ TOPICS = ("affinity", "preference", "spread", "service", "nodes", "taints", "res
 
 def rarely(strategy: st.SearchStrategy[Any], otherwise: Any) -> st.SearchStrategy[Any]:
     return st.one_of(st.just(otherwise), st.just(otherwise), strategy)
+
+
+def often(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(strategy, strategy, strategy, st.none())
 
 
 def about(
@@ -69,10 +71,12 @@ def about(
 
 @st.composite
 def nodes(draw: st.DrawFn, index: int, topic: str = "all") -> Node:
-    labels = {HOSTNAME: f"n{index}"} if draw(st.integers(0, 9)) else {}
-    for key, values in ((ZONE, ["z0", "z1"]), ("rack", ["r0", "r1", "r2"])):
-        if draw(st.integers(0, 4)):
-            labels[key] = draw(st.sampled_from(values))
+    # An absent label is drawn as often as one domain: few nodes lack any one key.
+    labels = {HOSTNAME: f"n{index}"} if draw(st.sampled_from([True, True, True, False])) else {}
+    zone = draw(st.sampled_from(["z0", "z1", "z0", "z1", ""]))
+    rack = draw(st.sampled_from(["r0", "r1", "r2", "r0", "r1", ""]))
+    labels |= {key: value for key, value in ((ZONE, zone), ("rack", rack)) if value}
+    seldom = "all" if topic == "spread" else topic
     allocatable: dict[str, Any] = {
         "cpu": draw(about(topic, ("resources",), st.sampled_from(["2", "4", "1500m", "0"]), "16")),
         "memory": draw(about(topic, ("resources",), st.sampled_from(["2Gi", "4Gi", 10**9]), "64Gi")),
@@ -84,21 +88,31 @@ def nodes(draw: st.DrawFn, index: int, topic: str = "all") -> Node:
         metadata=ObjectMeta(name=f"n{index}", labels=labels),
         spec=NodeSpec(
             unschedulable=draw(about(topic, ("taints",), st.booleans(), False)),
-            taints=tuple(draw(about(topic, ("taints", "spread"), st.lists(TAINTS, max_size=2), []))),
+            taints=tuple(draw(about(seldom, ("taints",), st.lists(TAINTS, max_size=2), []))),
         ),
         status=NodeStatus(allocatable=allocatable),
     )
 
 
-@st.composite
-def label_selectors(draw: st.DrawFn) -> LabelSelector:
-    reqs = []
-    for _ in range(draw(st.integers(0, 2))):
-        operator = draw(OPERATORS)
-        values = draw(st.lists(VALUES, min_size=1, max_size=2)) if operator in ("In", "NotIn") else []
-        reqs.append(LabelSelectorRequirement(key=draw(LABEL_KEYS), operator=operator, values=tuple(values)))
-    pairs = draw(rarely(st.dictionaries(LABEL_KEYS, VALUES, max_size=1), {}))
-    return LabelSelector(match_labels=pairs, match_expressions=tuple(reqs))
+def _selector(*reqs: tuple[str, str, tuple[str, ...]], **pairs: str) -> LabelSelector:
+    expressions = tuple(LabelSelectorRequirement(key=k, operator=o, values=v) for k, o, v in reqs)
+    return LabelSelector(match_labels=pairs, match_expressions=expressions)
+
+
+SELECTORS = st.sampled_from(
+    [
+        _selector(app="a"),
+        _selector(app="b"),
+        _selector(app="a", job="a"),
+        _selector(("app", "In", ("a", "b"))),
+        _selector(("app", "NotIn", ("a",))),
+        _selector(("app", "Exists", ()), ("app", "NotIn", ("a",)), ("job", "In", ("a",))),
+        _selector(("app", "DoesNotExist", ())),
+        _selector(("app", "Exists", ())),
+        _selector(),
+        None,
+    ]
+)
 
 
 @st.composite
@@ -107,7 +121,7 @@ def affinity_terms(draw: st.DrawFn) -> PodAffinityTerm:
     by_label = st.just(LabelSelector(match_labels={"team": "red"}))
     return PodAffinityTerm(
         topology_key=draw(KEYS),
-        label_selector=draw(label_selectors()) if draw(st.integers(0, 9)) else None,
+        label_selector=draw(SELECTORS),
         namespaces=tuple(draw(rarely(st.lists(NAMESPACES, max_size=2), []))),
         namespace_selector=draw(rarely(st.one_of(everywhere, by_label), None)),
     )
@@ -118,11 +132,11 @@ WEIGHTED = st.builds(WeightedPodAffinityTerm, weight=st.integers(1, 100), pod_af
 
 @st.composite
 def pod_affinities(draw: st.DrawFn, topic: str) -> PodAffinity:
-    required = draw(about(topic, ("affinity",), st.lists(affinity_terms(), max_size=2), []))
+    required = draw(about(topic, ("affinity",), st.lists(affinity_terms(), min_size=1, max_size=2), []))
     few = st.lists(affinity_terms(), max_size=1)
     if topic == "preference":
         required = draw(rarely(few, []))
-    preferred = draw(about(topic, ("preference",), st.lists(WEIGHTED, max_size=2), []))
+    preferred = draw(about(topic, ("preference",), st.lists(WEIGHTED, min_size=1, max_size=2), []))
     return PodAffinity(
         required_during_scheduling_ignored_during_execution=tuple(required),
         preferred_during_scheduling_ignored_during_execution=tuple(preferred),
@@ -169,10 +183,10 @@ def node_affinities(draw: st.DrawFn) -> NodeAffinity:
 def spreads(draw: st.DrawFn) -> TopologySpreadConstraint:
     action = draw(st.sampled_from(["DoNotSchedule", "ScheduleAnyway"]))
     return TopologySpreadConstraint(
-        max_skew=draw(st.integers(1, 3)),
+        max_skew=draw(st.sampled_from([1, 1, 2])),
         topology_key=draw(KEYS),
         when_unsatisfiable=action,
-        label_selector=draw(label_selectors()) if draw(st.integers(0, 9)) else None,
+        label_selector=draw(SELECTORS),
         min_domains=draw(rarely(st.integers(1, 3), None)) if action == "DoNotSchedule" else None,
         node_affinity_policy=draw(st.sampled_from([None, "Honor", "Ignore"])),
         node_taints_policy=draw(st.sampled_from([None, "Honor", "Ignore"])),
@@ -180,21 +194,19 @@ def spreads(draw: st.DrawFn) -> TopologySpreadConstraint:
     )
 
 
-REQUESTS = st.fixed_dictionaries(
-    {},
-    optional={
-        "cpu": st.sampled_from(["100m", "1", "1500m", "0"]),
-        "memory": st.sampled_from(["64Mi", "1Gi", "100M"]),
-        "gpu": st.sampled_from([1, 2]),
-    },
-)
+PLAIN = {
+    "cpu": st.sampled_from(["100m", "1", "1500m", "0"]),
+    "memory": st.sampled_from(["64Mi", "1Gi", "100M"]),
+}
+REQUESTS = st.fixed_dictionaries({}, optional=PLAIN)
+SCARCE = st.fixed_dictionaries({}, optional={**PLAIN, "gpu": st.sampled_from([1, 2])})
 
 
 @st.composite
 def pods(draw: st.DrawFn, name: str, node: str = "", topic: str = "all") -> Pod:
     between = ("affinity", "preference")
-    near = draw(about(topic, between, rarely(pod_affinities(topic), None), None))
-    far = draw(about(topic, between, rarely(pod_affinities(topic), None), None))
+    near = draw(about(topic, between, often(pod_affinities(topic)), None))
+    far = draw(about(topic, between, often(pod_affinities(topic)), None))
     on_nodes = draw(about(topic, ("nodes",), node_affinities(), None))
     if topic == "spread":
         on_nodes = draw(rarely(node_affinities(), None))
@@ -205,7 +217,9 @@ def pods(draw: st.DrawFn, name: str, node: str = "", topic: str = "all") -> Pod:
     containers = tuple(
         Container(
             name=f"c{i}",
-            resources=ResourceRequirements(requests=draw(REQUESTS)),
+            resources=ResourceRequirements(
+                requests=draw(SCARCE if topic in ("resources", "all") else REQUESTS)
+            ),
             ports=(ContainerPort(container_port=80, host_port=port, host_ip=ip),) if port and not i else (),
         )
         for i in range(draw(st.integers(1, 2)))
@@ -234,7 +248,7 @@ def pods(draw: st.DrawFn, name: str, node: str = "", topic: str = "all") -> Pod:
             ),
             tolerations=tuple(draw(about(topic, ("taints",), st.lists(TOLERATIONS, max_size=2), []))),
             topology_spread_constraints=tuple(
-                draw(about(topic, ("spread",), st.lists(spreads(), max_size=2), []))
+                draw(about(topic, ("spread",), st.lists(spreads(), min_size=1, max_size=2), []))
             ),
             scheduler_name="default-scheduler",
         ),
@@ -244,12 +258,14 @@ def pods(draw: st.DrawFn, name: str, node: str = "", topic: str = "all") -> Pod:
 
 @st.composite
 def worlds(draw: st.DrawFn, topic: str, max_nodes: int = 5, max_pods: int = 8) -> World:
-    found = [draw(nodes(i, topic)) for i in range(draw(st.integers(1, max_nodes)))]
+    size = draw(st.sampled_from([max_nodes, max_nodes - 1, 2, 1]))
+    found = [draw(nodes(i, topic)) for i in range(size)]
     names = st.sampled_from([*(n.name for n in found), *(n.name for n in found), "gone"])
-    placed = [draw(pods(f"p{i}", draw(names), topic)) for i in range(draw(st.integers(0, max_pods)))]
+    count = draw(st.sampled_from([max_pods, max_pods // 2, 1, 0]))
+    placed = [draw(pods(f"p{i}", draw(names), topic)) for i in range(count)]
     services = []
     for i in range(draw(about(topic, ("service",), st.integers(1, 2), 0))):
-        selector = draw(st.dictionaries(LABEL_KEYS, VALUES, min_size=1, max_size=1))
+        selector = draw(st.sampled_from([{"app": "a"}, {"app": "b"}, {"job": "a"}]))
         meta = ObjectMeta(name=f"s{i}", namespace=draw(NAMESPACES))
         services.append(Service(metadata=meta, spec=ServiceSpec(selector=selector)))
     team = draw(st.sampled_from(["red", "blue"]))
@@ -258,9 +274,9 @@ def worlds(draw: st.DrawFn, topic: str, max_nodes: int = 5, max_pods: int = 8) -
 
 @st.composite
 def cases(
-    draw: st.DrawFn, max_nodes: int = 5, max_pods: int = 8, asking: int = 1
+    draw: st.DrawFn, topic: str = "", max_nodes: int = 5, max_pods: int = 8, asking: int = 1
 ) -> tuple[str, World, list[Pod]]:
-    """Draw a topic, a world, and pods that want to be placed."""
-    topic = draw(st.sampled_from(TOPICS))
+    """Draw a topic (if none is given), a world, and pods that want to be placed."""
+    topic = topic or draw(st.sampled_from(TOPICS))
     world = draw(worlds(topic, max_nodes, max_pods))
     return topic, world, [draw(pods(f"new{i}", topic=topic)) for i in range(asking)]
