@@ -276,6 +276,7 @@ def run(
     seed: int | None = None,
     until: str | float | None = None,
     strict: bool = False,
+    check_invariants: bool = False,
     progress: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Run:
@@ -290,6 +291,8 @@ def run(
         Instead of the scenario's.
     strict : bool
         Treat references to things that no manifest brings as a real cluster would.
+    check_invariants : bool
+        Ask the laws of the cluster (``controllers.invariants``) after every write.
     progress : callable, optional
         ``(virtual ns, timers fired)``, called now and then.
     tell : callable, optional
@@ -301,6 +304,8 @@ def run(
         When the scenario is wrong.
     Rejected
         When the API server refuses a manifest of time 0.
+    BrokenLawError
+        When a law of the cluster is broken.
 
     Examples
     --------
@@ -310,7 +315,7 @@ def run(
     """
     lab = Scenario.load(scenario) if isinstance(scenario, str | Path) else scenario
     lab = lab.changed(seed=seed, until=until)
-    setup, notes = build(lab, strict=strict, check_invariants=False)
+    setup, notes = build(lab, strict=strict, check_invariants=check_invariants)
     tell = _nobody if tell is None else tell
     for note in notes:
         tell(note)

@@ -11,6 +11,7 @@ from jobsim.cli import screen
 from jobsim.cli.options import jobset_options, read_gates, read_time
 from jobsim.cli.progress import Progress
 from jobsim.errors import InputError, InputErrors
+from jobsim.runtime.guard import BrokenLawError
 from jobsim.scenario.load import Scenario, load_files
 from jobsim.simulate import LOG, SUMMARY, TIMELINE, Rejected, Run, can_draw, check_writable
 from jobsim.simulate import run as simulate
@@ -51,6 +52,7 @@ def _of_option(error: InputError, changes: Mapping[str, object]) -> InputError:
 @click.option("--seed", type=int, help="Instead of the scenario's seed [0].")
 @click.option("--until", metavar="TIME", help="Stop at this virtual time, such as 2h or 54d.")
 @jobset_options
+@click.option("--check-invariants", is_flag=True, help="Ask the laws of the cluster after every write.")
 @click.option("--out", metavar="DIR", help="Write summary, log and timeline to this folder.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", help="What stdout gets.")
 @click.pass_context
@@ -62,22 +64,25 @@ def run(
     gates: Sequence[str],
     version: str | None,
     strict: bool,
+    check_invariants: bool,
     out: str | None,
     output: str,
 ) -> None:
     """Run a scenario or manifests; say what happened and where the time went.
 
     A FILE is a Scenario, or plain Kubernetes manifests (several documents, Lists and JSON too).  Without
-    nodes there is a default fleet that is big enough.  Exits 1 when the API server refuses a manifest, or
-    when something that the scenario expects does not come true.
+    nodes there is a default fleet that is big enough.  Exits 1 when the API server refuses a manifest, when
+    something that the scenario expects does not come true, or when a law of the cluster is broken.
     """
     if out is not None:
         check_writable(Path(out))
     scenario = load(files, gates, version, seed=seed, until=None if until is None else read_time(until))
     try:
         with Progress(scenario.until) as progress:
-            finished = simulate(scenario, strict=strict, progress=progress, tell=tell)
-    except Rejected as err:
+            finished = simulate(
+                scenario, strict=strict, check_invariants=check_invariants, progress=progress, tell=tell
+            )
+    except (Rejected, BrokenLawError) as err:
         click.echo(str(err), err=True)
         ctx.exit(1)
     if out is not None:

@@ -27,6 +27,7 @@ from jobsim.runtime.chaos import Chaos
 from jobsim.runtime.client import Client
 from jobsim.runtime.controller import Controller, Core
 from jobsim.runtime.engine import Engine
+from jobsim.runtime.guard import Guard, Story
 from jobsim.runtime.informer import LagOf
 from jobsim.runtime.kubelet import Kubelets
 from jobsim.runtime.nodes import Nodes
@@ -45,6 +46,11 @@ STALL_NS = HOUR
 
 class Recorder(Protocol):
     """Who keeps the log of a run (``results``)."""
+
+    @property
+    def log(self) -> Story:
+        """What was kept so far."""
+        ...
 
     def watch(self, event: WatchEvent) -> None:
         """Take one change."""
@@ -113,6 +119,9 @@ class Cluster:
         self.admission = Admission(setup.gates, strict=setup.strict, suffix=names.suffix)
         self.server = Server(self.store, self.admission, names)
         self.store.subscribe(recorder.watch)
+        if setup.check_invariants:
+            calm = all(lag.law == ZERO for lag in setup.control.watch_lag)
+            self.store.subscribe(Guard(self.store, setup.gates, recorder.log, calm=calm).watch)
         self._controllers = [self._controller(core) for core in self._cores()]
         self._build_nodes_and_pods()
         self._user = Actor(self.engine, self.store, self._client("user"), self.submit, self.warn)

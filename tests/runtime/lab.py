@@ -41,13 +41,18 @@ class Lab:
     """A finished run and its parts."""
 
     def __init__(
-        self, *manifests: dict[str, Any], nodes: int = 4, strict: bool = False, **sections: Any
+        self,
+        *manifests: dict[str, Any],
+        nodes: int = 4,
+        strict: bool = False,
+        check_invariants: bool = True,
+        **sections: Any,
     ) -> None:
         shape = {"cpu": 8, "memory": "64Gi", "pods": 20, "accelerators": {"nvidia.com/gpu": 8}}
         sections.setdefault("fleet", [{"pool": "n", "shape": shape, "nodes": nodes}])
         sections.setdefault("control", FAST)
         scenario = Scenario(manifests=list(manifests), **sections)
-        setup, _ = build(scenario, strict=strict, check_invariants=False)
+        setup, _ = build(scenario, strict=strict, check_invariants=check_invariants)
         self.recorder = Recorder()
         self.cluster = Cluster(setup, self.recorder)
         self.refused = self.cluster.start()
