@@ -65,9 +65,11 @@ class Scheduler:
     # -- hearing -------------------------------------------------------------------------------
 
     def _hear(self, event: WatchEvent) -> None:
+        pod = event.obj
+        if isinstance(pod, Pod) and _is_life_on_a_node(pod, event.old):
+            return
         now = self._engine.now
         self._snapshot.apply(event)
-        pod = event.obj
         if isinstance(pod, Pod) and not pod.spec.node_name:
             if event.type == "DELETED" or pod.terminal:
                 self._queue.delete(pod)
@@ -122,3 +124,15 @@ class Scheduler:
         if action.outcome == "bind" and finish.error is not None:
             binding_failed(self._snapshot, self._queue, pod, self._engine.now)
             self._arm()
+
+
+def _is_life_on_a_node(pod: Pod, old: object) -> bool:
+    """Tell whether a bound pod only started, got ready and the like: nothing that makes or takes room."""
+    return (
+        isinstance(old, Pod)
+        and old.spec is pod.spec
+        and bool(pod.spec.node_name)
+        and old.metadata.labels is pod.metadata.labels
+        and old.metadata.deletion_timestamp is pod.metadata.deletion_timestamp
+        and not (pod.terminal and not old.terminal)
+    )
