@@ -24,11 +24,12 @@ from jobsim.runtime.controller import Core
 
 def jobset_core(gates: Gates) -> Core:
     """Return the JobSet controller (one worker, C-QUE-02)."""
+    memo = jobset.Memo()
     return Core(
         name="jobset",
         kinds=("JobSet", "Job", "Service", *(("Pod",) if gates.in_place_restart else ())),
         wakes=lambda event, reader: jobset.wakes(event, reader, gates),
-        observe=lambda reader, namespace, name, memory: jobset.observe(reader, namespace, name, gates),
+        observe=lambda reader, namespace, name, memory: jobset.observe(reader, namespace, name, gates, memo),
         reconcile=lambda seen, now: jobset.reconcile(seen, now, gates),
         pull_forward=True,
     )

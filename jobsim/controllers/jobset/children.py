@@ -13,20 +13,22 @@ from jobsim.api.gofmt import atoi, atoi_error, int32
 from jobsim.api.jobset import JOB_INDEX, JOB_RESTART_ATTEMPT, REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
 from jobsim.api.plan import Step, parallel
 from jobsim.api.writes import Delete
+from jobsim.controllers.jobset.child import UNREADABLE, Child, Share
 from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, PassError, check_index
 from jobsim.controllers.jobset.job_restarts import job_restarts
 
 
 class Buckets(NamedTuple):
-    """The child Jobs of a pass, each in one list, in cache order."""
+    """The child Jobs of a pass, each in one list, in cache order; and what the current ones add up to."""
 
     active: list[Job]
     successful: list[Job]
     failed: list[Job]
     previous: list[Job]
+    shares: list[Share]
 
 
-def bucket(children: Sequence[Job], draft: Draft) -> Buckets:
+def bucket(children: Sequence[Child], draft: Draft) -> Buckets:
     """Sort child Jobs into buckets (C-BKT-02..05).
 
     Raises
@@ -34,46 +36,28 @@ def bucket(children: Sequence[Job], draft: Draft) -> Buckets:
     PassError
         A label is missing or no integer.
     """
-    buckets = Buckets([], [], [], [])
+    buckets = Buckets([], [], [], [], [])
+    current = {"": buckets.active, "Complete": buckets.successful, "Failed": buckets.failed}
     attempts = _Attempts(draft.jobset)
     restarts = draft.jobset.status.restarts
     alone = draft.gates.restart_job
-    for job in children:
-        attempt = attempts.of(job.metadata.labels.get(RESTART_ATTEMPT, ""))
-        if attempt < restarts or (alone and attempts.outdated_alone(job)):
-            buckets.previous.append(job)
-        elif not job.status.conditions:
-            buckets.active.append(job)
+    for child in children:
+        if child.attempt < restarts or (alone and attempts.outdated_alone(child.job)):
+            if child.attempt == UNREADABLE:
+                raise PassError(atoi_error(child.job.metadata.labels.get(RESTART_ATTEMPT, "")))
+            buckets.previous.append(child.job)
         else:
-            _finished_bucket(job, buckets).append(job)
+            current[child.outcome].append(child.job)
+            buckets.shares.append(child.share)
     return buckets
 
 
-def _finished_bucket(job: Job, buckets: Buckets) -> list[Job]:
-    """Return the bucket that a current Job's conditions choose (C-BKT-05)."""
-    for condition in job.status.conditions:
-        if condition.status == "True":
-            if condition.type == "Failed":
-                return buckets.failed
-            if condition.type == "Complete":
-                return buckets.successful
-    return buckets.active
-
-
 class _Attempts:
-    """Restart attempts of one pass; a thousand Jobs share a few texts, so each is parsed once."""
+    """Restarts of single Jobs that a pass asks for, each replicated job's looked up once."""
 
     def __init__(self, jobset: JobSet) -> None:
         self._jobset = jobset
-        self._parsed: dict[str, int] = {}
         self._targets: dict[str, tuple[int, ...]] = {}
-
-    def of(self, text: str) -> int:
-        """Return the attempt that a label says, cut to 32 bits."""
-        attempt = self._parsed.get(text)
-        if attempt is None:
-            attempt = self._parsed[text] = int32(_integer(text))
-        return attempt
 
     def outdated_alone(self, job: Job) -> bool:
         """Tell whether a RestartJob action has called for this Job's replacement (C-BKT-04)."""
@@ -85,7 +69,7 @@ class _Attempts:
         text = labels.get(JOB_RESTART_ATTEMPT)
         if text is None:
             return False
-        attempt = self.of(text)
+        attempt = int32(_integer(text))
         targets = self._target(labels[REPLICATED_JOB_NAME])
         if job_index >= len(targets):
             name = labels[REPLICATED_JOB_NAME]
@@ -115,7 +99,7 @@ def delete_jobs(jobs: Sequence[Job], draft: Draft) -> None:
     writes = [
         Delete(kind="Job", namespace=job.namespace, name=job.name, propagation="Foreground")
         for job in jobs
-        if not job.terminating
+        if job.metadata.deletion_timestamp is None
     ]
     if writes:
         step: Step = parallel(list(writes), max_parallel=PARALLEL_WRITES_MAX, ignore=("NotFound",))

@@ -13,7 +13,7 @@ from jobsim.api.jobset import JobSet, ReplicatedJob
 from jobsim.api.plan import Chain, OnError, Step
 from jobsim.api.writes import Create
 from jobsim.controllers.jobset.conditions import IN_ORDER_COMPLETED, IN_ORDER_IN_PROGRESS, set_condition
-from jobsim.controllers.jobset.construct import JobBuilder, job_name
+from jobsim.controllers.jobset.construct import JobBuilder, job_name_prefix
 from jobsim.controllers.jobset.depends_on import dependencies_met
 from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, check_index
 from jobsim.controllers.jobset.job_restarts import job_restarts
@@ -64,8 +64,8 @@ def _blocking(jobset: JobSet) -> bool:
 
 def _missing(jobset: JobSet, rjob: ReplicatedJob, existing: set[str]) -> list[int]:
     """Return the job indexes whose name no owned Job holds (C-CRE-02)."""
-    name = jobset.metadata.name
-    return [i for i in range(rjob.replicas) if job_name(name, rjob.name, i) not in existing]
+    prefix = job_name_prefix(jobset.metadata.name, rjob.name)
+    return [i for i in range(rjob.replicas) if f"{prefix}{i}" not in existing]
 
 
 def _build(draft: Draft, rjob: ReplicatedJob, missing: list[int]) -> list[Job]:

@@ -17,11 +17,13 @@ from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.apiserver import index
+from jobsim.controllers.jobset.child import Child, Memo, child_of
 from jobsim.controllers.jobset.construct import subdomain
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.controllers.jobset.in_place_restart import uses_in_place_restart
 
 _GROUP = JobSet.API_VERSION.partition("/")[0]
+_OWNED = (Job, Service)
 NO_GATES = Gates()
 
 
@@ -37,42 +39,50 @@ class Seen(Struct, kw_only=False):
         Whether a Service of the subdomain's name is there, whoever owns it (C-SVC-02).
     pods : sequence of Pod
         The pods labelled with this JobSet's name (C-IPR-02); read for in-place restart only.
+    known : sequence of Child or None
+        The children as already looked at, one for each; None: look at them.
     """
 
     jobset: JobSet
     children: Sequence[Job] = ()
     service_exists: bool = False
     pods: Sequence[Pod] = ()
+    known: Sequence[Child] | None = None
+
+    def looked_at(self) -> Sequence[Child]:
+        """Return what decisions ask of each child."""
+        return [child_of(job) for job in self.children] if self.known is None else self.known
 
 
-def observe(reader: Reader, namespace: str, name: str, gates: Gates) -> Seen | None:
-    """Return what a decision about one JobSet reads, or None when the JobSet is gone (C-REC-01)."""
+def observe(reader: Reader, namespace: str, name: str, gates: Gates, memo: Memo | None = None) -> Seen | None:
+    """Return what a decision about one JobSet reads, or None when the JobSet is gone (C-REC-01).
+
+    Parameters
+    ----------
+    memo : Memo or None
+        What the caller keeps from look to look; changes nothing but the cost.
+    """
+    memo = Memo() if memo is None else memo
     jobset = reader.get(JobSet, namespace, name)
     if jobset is None:
+        memo.forget((namespace, name))
         return None
     if jobset.terminating:
         return Seen(jobset)
+    known = _children(reader, jobset, memo)
     return Seen(
         jobset,
-        children=_children(reader, jobset),
+        children=[child.job for child in known],
+        known=known,
         service_exists=reader.get(Service, namespace, subdomain(jobset)) is not None,
         pods=_pods(reader, jobset, gates),
     )
 
 
-def _children(reader: Reader, jobset: JobSet) -> tuple[Job, ...]:
+def _children(reader: Reader, jobset: JobSet, memo: Memo) -> list[Child]:
     """Return the Jobs of the JobSet's namespace that its UID controls (C-BKT-01, C-KEY-04)."""
-    namespace = jobset.metadata.namespace
-    return tuple(
-        job
-        for job in reader.by_index(Job, index.OWNER_UID, jobset.metadata.uid)
-        if job.metadata.namespace == namespace and _owned_by_a_jobset(job)
-    )
-
-
-def _owned_by_a_jobset(job: Job) -> bool:
-    owner = job.controller()
-    return owner is not None and owner.kind == JobSet.KIND and owner.api_version == JobSet.API_VERSION
+    jobs = reader.by_index(Job, index.OWNER_UID, jobset.metadata.uid)
+    return [child for child in memo.children(jobset.key, jobs) if child.owned]
 
 
 def _pods(reader: Reader, jobset: JobSet, gates: Gates) -> Sequence[Pod]:
@@ -87,18 +97,21 @@ def wakes(event: WatchEvent, reader: Reader, gates: Gates = NO_GATES) -> list[Wa
 
     Owners are followed by name, so a change of a child of a deleted namesake wakes the new JobSet.
     """
-    names = [_woken(event.obj, gates)]
-    if event.old is not None:
-        names.append(_woken(event.old, gates))
-    namespace = event.obj.metadata.namespace
-    return [Wake(namespace=namespace, name=name) for name in dict.fromkeys(names) if name]
+    obj, old = event.obj, event.old
+    names = [_woken(obj, gates)]
+    if old is not None:
+        before = _woken(old, gates)
+        if before != names[0]:
+            names.append(before)
+    namespace = obj.metadata.namespace
+    return [Wake(namespace=namespace, name=name) for name in names if name]
 
 
 def _woken(obj: Object, gates: Gates) -> str:
     """Return the name of the JobSet that a change of this object concerns, or nothing."""
     if isinstance(obj, JobSet):
         return obj.metadata.name
-    if isinstance(obj, Job | Service):
+    if isinstance(obj, _OWNED):
         owner = obj.controller()
         if owner is not None and owner.kind == JobSet.KIND and owner.api_version.partition("/")[0] == _GROUP:
             return owner.name

@@ -49,7 +49,7 @@ def reconcile(seen: Seen, now: int, gates: Gates) -> Plan:
         return NOTHING
     draft = Draft(jobset, now, gates)
     try:
-        buckets = bucket(seen.children, draft)
+        buckets = bucket(seen.looked_at(), draft)
         statuses = update_replicated_jobs_status(draft, buckets)
         if not _finished(draft, buckets) and not _decided(draft, buckets, statuses):
             create_service(draft, exists=seen.service_exists)
@@ -121,7 +121,7 @@ class _AfterScaling(Struct):
         if outcome.error is not None:
             return NOTHING
         draft = Draft(self.seen.jobset, self.now, self.gates)
-        buckets = bucket(self.seen.children, draft)
+        buckets = bucket(self.seen.looked_at(), draft)
         statuses = update_replicated_jobs_status(draft, buckets)
         _decided(draft, buckets, statuses)
         draft.steps.clear()  # Done by now.

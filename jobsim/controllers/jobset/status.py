@@ -5,16 +5,14 @@ Source: jobset pkg/controllers/jobset_controller.go calculateReplicatedJobStatus
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from operator import attrgetter
 
-from jobsim.api.batch import Job
-from jobsim.api.jobset import REPLICATED_JOB_NAME, ReplicatedJobStatus
+from jobsim.api.jobset import ReplicatedJobStatus
 from jobsim.controllers.jobset.children import Buckets
 from jobsim.controllers.jobset.draft import Draft, panic
 
-#: Positions of the counts while they are taken.
-_READY, _SUCCEEDED, _FAILED, _ACTIVE, _SUSPENDED = range(5)
 Statuses = Mapping[str, ReplicatedJobStatus]
 
 
@@ -51,34 +49,17 @@ def update_replicated_jobs_status(draft: Draft, buckets: Buckets) -> Statuses:
 def _counts(draft: Draft, buckets: Buckets) -> dict[str, list[int]]:
     """Count the current Jobs of each replicated job (C-STS-01..05)."""
     counts = {rjob.name: [0, 0, 0, 0, 0] for rjob in draft.jobset.spec.replicated_jobs}
-    # A Job without the label belongs to none, even if some replicated job has an empty name.
-    by_label = {name: count for name, count in counts.items() if name}
-    for job in buckets.active:
-        count = by_label.get(job.metadata.labels.get(REPLICATED_JOB_NAME, ""))
-        if count is not None:
-            _count_active(job, count)
-    for place, jobs in ((_SUCCEEDED, buckets.successful), (_FAILED, buckets.failed)):
-        for job in jobs:
-            count = by_label.get(job.metadata.labels.get(REPLICATED_JOB_NAME, ""))
-            if count is not None:
-                count[place] += 1
+    # Of a thousand Jobs only a few differ in what they add.
+    for share, number in Counter(buckets.shares).items():
+        # A Job without the label belongs to none, even if some replicated job has an empty name.
+        count = counts.get(share.replicated_job) if share.replicated_job else None
+        if count is None:
+            continue
+        if share.counts is None:
+            panic()
+        for place, counted in enumerate(share.counts):
+            count[place] += counted * number
     return counts
-
-
-def _count_active(job: Job, count: list[int]) -> None:
-    """Count one active Job; ready, active and suspended overlap (C-STS-03..05)."""
-    spec, status = job.spec, job.status
-    pods = spec.parallelism
-    if pods is None:
-        panic()
-    if spec.completions is not None and spec.completions < pods:
-        pods = spec.completions
-    if status.succeeded + (status.ready or 0) >= pods:
-        count[_READY] += 1
-    if status.active > 0:
-        count[_ACTIVE] += 1
-    if spec.suspend:
-        count[_SUSPENDED] += 1
 
 
 def started(status: ReplicatedJobStatus) -> int:

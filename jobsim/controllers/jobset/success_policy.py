@@ -18,7 +18,11 @@ def complete_if_successful(draft: Draft, successful: Sequence[Job]) -> bool:
     policy = draft.jobset.spec.success_policy
     if policy is None:
         panic()  # C-UPD-10: the policy was removed by an update.
-    matching = sum(_targets(policy, job.metadata.labels.get(REPLICATED_JOB_NAME, "")) for job in successful)
+    matching = len(successful)
+    if policy.target_replicated_jobs:
+        matching = sum(
+            _targets(policy, job.metadata.labels.get(REPLICATED_JOB_NAME, "")) for job in successful
+        )
     if matching < _threshold(draft.jobset, policy):
         return False
     finish(draft, ALL_COMPLETED, RESTART_COMPLETED)

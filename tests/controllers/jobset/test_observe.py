@@ -10,7 +10,7 @@ from jobsim.api.jobset import JOBSET_NAME, Network
 from jobsim.api.meta import Object, ObjectMeta
 from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.table import ObjectTable
-from jobsim.controllers.jobset import Gates, Seen, observe, wakes
+from jobsim.controllers.jobset import Gates, Memo, Seen, observe, wakes
 from jobsim.testing import make_job, make_jobset, make_node, make_pod
 
 GATES = Gates(in_place_restart=True)
@@ -50,6 +50,31 @@ def test_children_are_those_whose_controller_has_the_uid() -> None:
     bare = make_job("zz").with_meta(labels={}, owner_references=(owner,))
     seen = seen_in(train, bare, mine, second, *strangers)
     assert [job.name for job in seen.children] == ["train-w-0", "train-w-1", "zz"]
+
+
+def test_a_memo_changes_nothing() -> None:
+    """C-BKT-01: Jobs that change, come, go, lose their owner or live elsewhere, look after look."""
+    train, memo, reader = make_jobset("train"), Memo(), table(make_jobset("train"))
+    first, second = make_job("train-w-0"), make_job("train-w-1")
+    ready = replace(second, status=replace(second.status, ready=1, active=1))
+    for step in (
+        [first, second],
+        [ready, make_job("train-w-2"), make_job("train-w-0", namespace="elsewhere")],
+        [make_job("train-w-1", failed=True)],
+        [first.with_meta(owner_references=()), second],
+        [first, replace(second, spec=replace(second.spec, suspend=True))],
+        [make_job("train-w-1", restart_attempt=1)],
+    ):
+        for job in step:
+            reader.put(job)
+        with_memo = observe(reader, "default", "train", GATES, memo)
+        without = observe(reader, "default", "train", GATES)
+        assert with_memo == without is not None
+        assert without.looked_at() == Seen(train, children=without.children).looked_at()
+    reader.remove(first)
+    assert observe(reader, "default", "train", GATES, memo) == observe(reader, "default", "train", GATES)
+    reader.remove(train)
+    assert observe(reader, "default", "train", GATES, memo) is None
 
 
 @pytest.mark.parametrize(
