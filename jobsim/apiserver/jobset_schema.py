@@ -206,3 +206,14 @@ def _load() -> Types:
 
 TYPES = _load()
 JOBSET = TYPES.get("jobset.JobSet")
+
+
+def _load_main() -> Types:
+    """Return the types as main's CRD has them: no negative replicas (C-DIF-01)."""
+    types = _load()
+    types.get("jobset.ReplicatedJob").fields["replicas"].spec = {"minimum": 0}
+    return types
+
+
+#: What the CRD of each version checks documents against.
+CRDS: Mapping[str, Type] = {"v0.12.0": JOBSET, "main": _load_main().get("jobset.JobSet")}

@@ -22,7 +22,7 @@ from jobsim.api.kinds import KINDS, namespaced
 from jobsim.api.meta import Object
 from jobsim.api.reader import Reader
 from jobsim.apiserver import schema_crd, schema_go
-from jobsim.apiserver.jobset_schema import JOBSET, TYPES
+from jobsim.apiserver.jobset_schema import CRDS, JOBSET, TYPES
 from jobsim.apiserver.schema_errors import (
     ClientError,
     DocumentError,
@@ -279,7 +279,7 @@ def create_jobset(doc: Document, reader: Reader, gates: Gates, suffix: Callable[
     jobset = with_name(as_object(doc), suffix)
     doc["metadata"]["name"] = jobset.name
     errors = check_meta(jobset.metadata, "JobSet", Known())
-    errors += schema_crd.check(doc, JOBSET)
+    errors += schema_crd.check(doc, CRDS[gates.version])
     errors += schema_crd.check_rules(doc, JOBSET, errors)
     if errors:
         raise invalid_object("JobSet", jobset.name, errors)
@@ -350,7 +350,7 @@ def update_jobset(doc: Document, old: Document, gates: Gates) -> dict[str, Any]:
     after = as_object({**doc, "spec": {}})
     after = after.with_meta(**_filled(after, before))
     errors = check_meta_update(after.metadata, before.metadata, "JobSet", Known())
-    errors += schema_crd.check(doc, JOBSET, old)
+    errors += schema_crd.check(doc, CRDS[gates.version], old)
     errors += schema_crd.check_rules(doc, JOBSET, errors, old)
     if errors:
         raise invalid_object("JobSet", name, errors)
