@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +18,7 @@ from jobsim.errors import ApiError, InputError, JobsimError
 from jobsim.moment import Moment
 from jobsim.results.explain import explain
 from jobsim.results.explain_facts import clock
+from jobsim.results.files import write_file, write_folder
 from jobsim.results.log import Log
 from jobsim.results.recorder import Recorder, replay
 from jobsim.results.summary import summary
@@ -61,6 +59,8 @@ class RunData:
 
     def __init__(self, log: Log, summary: dict[str, Any], recorder: Recorder | None = None) -> None:
         self.log = log
+        self.title = "jobsim"
+        self.description = ""
         self._summary = summary
         self._recorder = recorder
 
@@ -128,6 +128,20 @@ class RunData:
 
         return timeline(self.recorder, None, **options)
 
+    def report(self, path: str | Path) -> Path:
+        """Write the run on one page: an HTML file that needs nothing else (extra ``plot``).
+
+        Raises
+        ------
+        InputError
+            When the file cannot be written.
+        """
+        from jobsim.report.page import page
+
+        text = page(self.recorder, self._summary, title=self.title, description=self.description)
+        write_file(Path(path), lambda part: part.write_text(text, encoding="utf-8"))
+        return Path(path)
+
     @property
     def summary_bytes(self) -> bytes:
         """The summary as JSON text, as it is saved and printed."""
@@ -168,6 +182,10 @@ class Run(RunData):
         self.verdicts = tuple(expect.evaluate(scenario.expect, made))
         made["expectations"] = expect.as_rows(self.verdicts)
         super().__init__(recorder.log, made, recorder)
+        self.title = (
+            scenario.metadata.name or ", ".join(row["name"] for row in made["jobsets"][:3]) or "jobsim"
+        )
+        self.description = scenario.metadata.description
 
     @property
     def ok(self) -> bool:
@@ -194,56 +212,18 @@ class Run(RunData):
         target = Path(folder)
         if pictures is None:
             pictures = {TIMELINE: lambda path: self.timeline().save(path)} if can_draw() else {}
-        check_writable(target)
-        staging = None
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-            self.log.write(staging / LOG)
-            for name, draw in pictures.items():
-                draw(staging / name)
-            (staging / SUMMARY).write_bytes(self.summary_bytes)
-            _replace(staging, target)
-        except OSError as err:
-            raise _unwritable(target, err.strerror or str(err)) from None
-        finally:
-            if staging is not None:
-                shutil.rmtree(staging, ignore_errors=True)
+        files: dict[str, Callable[[Path], object]] = {
+            **pictures,
+            LOG: self.log.write,
+            SUMMARY: lambda path: path.write_bytes(self.summary_bytes),
+        }
+        write_folder(target, files, stale=(SUMMARY, LOG, TIMELINE))
         return target
 
 
 def can_draw() -> bool:
     """Tell whether pictures can be drawn (extra ``plot``)."""
     return find_spec("matplotlib") is not None
-
-
-def check_writable(folder: Path) -> None:
-    """Raise InputError if a folder could not be made or written, without making anything."""
-    if folder.is_dir():
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise _unwritable(folder, "Permission denied")
-        return
-    place = folder
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        raise _unwritable(folder, f"{place} is not a directory")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise _unwritable(folder, f"{place}: Permission denied")
-
-
-def _unwritable(folder: Path, why: str) -> InputError:
-    return InputError(f"cannot be written: {why} (a folder to make or to write to)", file=str(folder))
-
-
-def _replace(staging: Path, target: Path) -> None:
-    """Put the files of a finished folder in place, each in one step."""
-    staging.chmod(0o755)
-    if not target.exists():
-        staging.rename(target)
-        return
-    for path in sorted(staging.iterdir()):
-        os.replace(path, target / path.name)
 
 
 def open_run(folder: str | Path) -> RunData:

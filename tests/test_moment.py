@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from jobsim.results.log import Log, RowEncoder
 from jobsim.units import SECOND
 from tests.results.story import Story
 
+SCENARIO = Path(__file__).resolve().parents[1] / "scenarios/one-pod-fails.yaml"
+
 
 @pytest.fixture(scope="module")
 def run() -> jobsim.Run:
-    return jobsim.run("scenarios/one-pod-fails.yaml")
+    return jobsim.run(SCENARIO)
 
 
 def test_the_end_is_what_the_cluster_was_left_as(run: jobsim.Run) -> None:

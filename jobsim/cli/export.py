@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import click
 
-from jobsim.errors import InputError
 from jobsim.report.export import TABLES, check_parquet, jsonl, tables, to_csv, write_parquet
 from jobsim.report.perfetto import trace
-from jobsim.simulate import RunData, check_writable, open_run
+from jobsim.results.files import check_writable, write_file
+from jobsim.simulate import RunData, open_run
 
 FORMATS = ("jsonl", "perfetto", "csv", "parquet")
 
@@ -52,7 +50,7 @@ def _tables(run: RunData, form: str, name: str | None, out: str | None, folder: 
         else:
             if out == "-":
                 raise click.UsageError("parquet is not written to stdout (-o FILE)")
-            _in_place(Path(str(out)), partial(write_parquet, made[name]))
+            write_file(Path(str(out)), partial(write_parquet, made[name]))
         return
     if out == "-":
         raise click.UsageError("several tables do not go to stdout (--table NAME, or -o FOLDER)")
@@ -64,7 +62,7 @@ def _tables(run: RunData, form: str, name: str | None, out: str | None, folder: 
         if form == "csv":
             _write(str(path), [to_csv(records).encode()])
         else:
-            _in_place(path, partial(write_parquet, records))
+            write_file(path, partial(write_parquet, records))
         click.echo(str(path))
 
 
@@ -80,15 +78,4 @@ def _write(out: str | None, pieces: Iterable[bytes]) -> None:
         with path.open("wb") as file:
             file.writelines(pieces)
 
-    _in_place(Path(out), write)
-
-
-def _in_place(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file beside its place and put it there when it is complete."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-            part = Path(folder) / path.name
-            write(part)
-            os.replace(part, path)
-    except OSError as err:
-        raise InputError(f"cannot be written: {err.strerror or err} (a file)", file=str(path)) from None
+    write_file(Path(out), write)

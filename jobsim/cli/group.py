@@ -1,13 +1,14 @@
 """The group of all commands: loaded when called, and every error ends here.
 
 Exit codes: 0 good, 1 the answer is no (rejected, diverged, failed check), 2 usage or input error,
-130 interrupted, 141 nobody reads what is written, 70 an error of our own.  Nobody sees a traceback, unless
-JOBSIM_DEBUG is set.
+130 and 143 told to stop, 141 nobody reads what is written, 70 an error of our own.  Nobody sees a traceback
+unless JOBSIM_DEBUG is set.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -30,7 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "schema": ("schema", "Print the JSON Schema of the Scenario file."),
     "conform": ("conform", "Run recorded cases of the real controllers."),
 }
-INTERRUPTED, CLOSED_PIPE, OUR_FAULT = 130, 141, 70
+INTERRUPTED, CLOSED_PIPE, TERMINATED, OUR_FAULT = 130, 141, 143, 70
 
 
 class Group(click.Group):
@@ -116,5 +117,6 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line of this process."""
+    """Run the command line of this process; SIGTERM ends it as an exception, so that nothing is left."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     cli.main(prog_name="jobsim")

@@ -11,9 +11,10 @@ from jobsim.cli import screen
 from jobsim.cli.options import jobset_options, read_gates, read_time
 from jobsim.cli.progress import Progress
 from jobsim.errors import InputError, InputErrors
+from jobsim.results.files import check_writable
 from jobsim.runtime.guard import BrokenLawError
 from jobsim.scenario.load import Scenario, load_files
-from jobsim.simulate import LOG, SUMMARY, TIMELINE, Rejected, Run, can_draw, check_writable
+from jobsim.simulate import LOG, SUMMARY, TIMELINE, Rejected, Run, can_draw
 from jobsim.simulate import run as simulate
 
 
@@ -98,6 +99,7 @@ def run(
 
 
 def tell(note: str) -> None:
+    """Say something that the user should know, on stderr."""
     click.echo(f"note: {note}", err=True)
 
 

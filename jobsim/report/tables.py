@@ -37,8 +37,14 @@ def restarts(records: Table) -> str:
     records : Table
         As from ``results.restarts.restarts_table``.
     """
+    header, *rows = restart_cells(records)
+    return table([str(cell) for cell in header], rows)
+
+
+def restart_cells(records: Table) -> list[list[object]]:
+    """Return the header and the cells of the breakdown of starts and restarts."""
     header = ["JOBSET", "KIND", "AT", "CAUSE", *(part.upper() for part in PARTS), "TOTAL", "OUTCOME"]
-    rows = [
+    rows: list[list[object]] = [
         [
             record["name"],
             f"{record['kind']} {record['number']}" if record["number"] else record["kind"],
@@ -50,7 +56,7 @@ def restarts(records: Table) -> str:
         ]
         for record in records
     ]
-    return table(header, rows)
+    return [[*header], *rows]
 
 
 def goodput(ledgers: Table) -> str:
@@ -61,13 +67,18 @@ def goodput(ledgers: Table) -> str:
     ledgers : Table
         As from ``results.goodput.goodput_table``.
     """
-    header = ["JOBSET", "ELAPSED", *(account.upper() for account in ACCOUNTS), "ETTR"]
-    rows = []
+    header, *rows = goodput_cells(ledgers)
+    return table([str(cell) for cell in header], rows)
+
+
+def goodput_cells(ledgers: Table) -> list[list[object]]:
+    """Return the header and the cells of the table of where time went."""
+    rows: list[list[object]] = [["JOBSET", "ELAPSED", *(account.upper() for account in ACCOUNTS), "ETTR"]]
     for ledger in ledgers:
         elapsed = int(ledger["elapsed_ns"])
         shares = [_share(int(ledger[f"{account}_ns"]), elapsed) for account in ACCOUNTS]
         rows.append([ledger["name"], short_duration(elapsed), *shares, f"{float(ledger['ettr']):.4f}"])
-    return table(header, rows)
+    return rows
 
 
 def any_table(records: Table, columns: Sequence[str] = ()) -> str:

@@ -96,8 +96,17 @@ def test_no_arguments_print_the_help(start: Start) -> None:
     assert "Commands:" in out + err
 
 
-@pytest.mark.parametrize("existing", [False, True])
-def test_interrupt_leaves_nothing_half_written(start: Start, tmp_path: Path, existing: bool) -> None:
+@pytest.mark.parametrize(
+    ("number", "existing", "code", "said"),
+    [
+        (signal.SIGINT, False, 130, "interrupted; nothing was written"),
+        (signal.SIGINT, True, 130, "interrupted; nothing was written"),
+        (signal.SIGTERM, True, 143, ""),
+    ],
+)
+def test_a_run_that_is_stopped_leaves_nothing_half_written(
+    start: Start, tmp_path: Path, number: int, existing: bool, code: int, said: str
+) -> None:
     file, folder = tmp_path / "endless.yaml", tmp_path / "out"
     file.write_text(ENDLESS)
     if existing:
@@ -106,10 +115,9 @@ def test_interrupt_leaves_nothing_half_written(start: Start, tmp_path: Path, exi
     process = start("run", file, "--out", folder)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("note: no fleet given")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    assert err.strip() == "interrupted; nothing was written"
+    assert (process.returncode, out, err.strip()) == (code, "", said)
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
     assert left == ["endless.yaml", *(["out", "out/summary.json"] if existing else [])]
     if existing:
