@@ -161,7 +161,8 @@ def test_lists_as_bad_values_are_printed_as_go_prints_them() -> None:
     with pytest.raises(ApiError) as caught:
         chain.update_document(changed, old)
     assert (
-        '[{"name":"\\u003cx\\u003e","groupName":"default","template":{"metadata":{},"spec":{"template":{"metadata":{},'
+        '[{"name":"\\u003cx\\u003e","groupName":"default","template":{"metadata":{},"spec":'
+        '{"template":{"metadata":{},'
         '"spec":{"containers":[{"name":"c","image":"i","resources":{}}]}}}},"replicas":1}]'
     ) in caught.value.message
 
