@@ -7,7 +7,8 @@ maps in random order, so several complaints in one message are compared as a set
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from jobsim.api import codec
@@ -21,7 +22,6 @@ from jobsim.apiserver.schema_errors import ClientError, InvalidError, aggregate
 from jobsim.controllers.admission.pipeline import Admission
 from jobsim.controllers.jobset import Seen, reconcile
 from jobsim.errors import ApiError, InputErrors
-from jobsim.scenario.yaml import load_documents
 from jobsim.testing.conformance_case import Case, Verdict, gates_of, need, reader_of
 from jobsim.units import parse_rfc3339
 
@@ -89,7 +89,7 @@ def _child(case: Case, document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _answer(case: Case) -> dict[str, Any]:
     try:
-        documents = load_documents(need(case, "manifest"), "")
+        documents = _documents(need(case, "manifest"))
     except InputErrors as err:
         return {"client": err.errors[0].text}
     if not documents:
@@ -118,9 +118,19 @@ def _answer(case: Case) -> dict[str, Any]:
     return {**answer, "then": _normal(_child(case, document))} if "then" in case else answer
 
 
+def _documents(text: str) -> Sequence[Any]:
+    """Return a text's documents as kubectl reads them.
+
+    The reader lives beside this package, so it is looked up by name: a case may need what this
+    package as such may not.
+    """
+    documents: Sequence[Any] = import_module("jobsim.scenario.yaml").load_documents(text, "")
+    return documents
+
+
 def _old(case: Case) -> Mapping[str, Any]:
     old = need(case, "old")
-    return old if isinstance(old, Mapping) else load_documents(old, "")[0].data
+    return old if isinstance(old, Mapping) else dict(_documents(old)[0].data)
 
 
 def _stored(document: Mapping[str, Any]) -> Any:

@@ -24,8 +24,6 @@ _IMMUTABLE = "field is immutable"
 
 def status_errors(new: Job, old: Job) -> list[FieldError]:
     """Return what is wrong with the status that a write gives to a Job."""
-    if new.status == old.status:
-        return []
     return (
         _number_errors(new.status)
         + _condition_errors(new, old)

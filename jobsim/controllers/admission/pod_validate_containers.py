@@ -67,6 +67,7 @@ def formed(value: str, problems: Iterable[str], path: str) -> list[FieldError]:
 
 
 def volume_errors(spec: PodSpec, path: str) -> list[FieldError]:
+    """Return what is wrong with a pod's volumes."""
     errors: list[FieldError] = []
     seen: set[str] = set()
     for i, volume in enumerate(spec.volumes):
@@ -83,6 +84,7 @@ def volume_errors(spec: PodSpec, path: str) -> list[FieldError]:
 
 
 def containers_errors(spec: PodSpec, volumes: set[str], path: str) -> list[FieldError]:
+    """Return what is wrong with a pod's containers."""
     containers = spec.containers
     if not containers:
         return [required(path)]
@@ -101,6 +103,7 @@ def containers_errors(spec: PodSpec, volumes: set[str], path: str) -> list[Field
 
 
 def init_errors(spec: PodSpec, volumes: set[str], path: str) -> list[FieldError]:
+    """Return what is wrong with a pod's init containers, sidecars among them."""
     errors: list[FieldError] = []
     claims = claim_names(spec)
     seen = {container.name for container in spec.containers}
@@ -310,7 +313,7 @@ def _claim_errors(resources: ResourceRequirements, claims: set[str], path: str) 
             errors.append(required(f"{path}[{i}]"))
         elif name in seen:
             errors.append(duplicate(f"{path}[{i}]", name))
-        elif name not in claims:
+        if name and name not in claims:
             why = "must be one of the names in pod.spec.resourceClaims"
             why += "" if claims else " which is empty"
             errors.append(replace(not_found(f"{path}[{i}]", name), detail=why))

@@ -25,6 +25,7 @@ EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def toleration_errors(tolerations: Sequence[Toleration], path: str) -> list[FieldError]:
+    """Return what is wrong with tolerations."""
     errors: list[FieldError] = []
     for i, toleration in enumerate(tolerations):
         at = f"{path}[{i}]"
@@ -53,6 +54,7 @@ def toleration_errors(tolerations: Sequence[Toleration], path: str) -> list[Fiel
 
 
 def spread_errors(constraints: Sequence[TopologySpreadConstraint], path: str) -> list[FieldError]:
+    """Return what is wrong with topology spread constraints."""
     errors: list[FieldError] = []
     for i, constraint in enumerate(constraints):
         at = f"{path}[{i}]"
@@ -82,6 +84,7 @@ def spread_errors(constraints: Sequence[TopologySpreadConstraint], path: str) ->
 
 
 def affinity_errors(affinity: Affinity, path: str) -> list[FieldError]:
+    """Return what is wrong with affinity and anti-affinity."""
     errors: list[FieldError] = []
     node = affinity.node_affinity
     if node is not None:
@@ -111,15 +114,22 @@ def _node_term_errors(term: NodeSelectorTerm, path: str) -> list[FieldError]:
     for i, expression in enumerate(term.match_expressions):
         errors += _node_requirement_errors(expression, f"{path}.matchExpressions[{i}]")
     for i, expression in enumerate(term.match_fields):
-        at = f"{path}.matchFields[{i}]"
-        if expression.key != "metadata.name":
-            errors.append(invalid(f"{at}.key", expression.key, "not a valid field selector key"))
-        if expression.operator not in ("In", "NotIn"):
-            why = "not a valid selector operator"
-            errors.append(invalid(f"{at}.operator", expression.operator, why))
-        elif len(expression.values) != 1:
-            why = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
-            errors.append(required(f"{at}.values", why))
+        errors += _node_field_errors(expression, f"{path}.matchFields[{i}]")
+    return errors
+
+
+def _node_field_errors(expression: NodeSelectorRequirement, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if expression.operator not in ("In", "NotIn"):
+        errors.append(invalid(f"{path}.operator", expression.operator, "not a valid selector operator"))
+    elif len(expression.values) != 1:
+        why = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+        errors.append(required(f"{path}.values", why))
+    if expression.key != "metadata.name":
+        errors.append(invalid(f"{path}.key", expression.key, "not a valid field selector key"))
+        return errors
+    for i, value in enumerate(expression.values):
+        errors += formed(value, names.dns1123_subdomain_errors(value), f"{path}.values[{i}]")
     return errors
 
 

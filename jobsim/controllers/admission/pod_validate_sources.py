@@ -169,7 +169,10 @@ def env_source_errors(variable: EnvVar, path: str) -> list[FieldError]:
         if name == "fieldRef":
             errors += _field_ref_errors(source[name], at)
         elif name in ("configMapKeyRef", "secretKeyRef"):
-            errors += [required(f"{at}.{field}") for field in ("name", "key") if not source[name].get(field)]
+            wanted = source[name].get("name", "")
+            problems = names.dns1123_subdomain_errors(wanted)
+            errors += [invalid(f"{at}.name", wanted, problem) for problem in problems]
+            errors += [] if source[name].get("key") else [required(f"{at}.key")]
     if not given:
         listed = ", ".join(f"`{name}`" for name in _ENV_SOURCES[:-1])
         errors.append(invalid(path, "", f"must specify one of: {listed} or `{_ENV_SOURCES[-1]}`"))
