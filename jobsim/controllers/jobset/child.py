@@ -9,12 +9,13 @@ calculateReplicatedJobStatuses @08dfbdfd; C-BKT-01, C-BKT-05, C-STS-01..05, C-KE
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from jobsim.api.batch import Job
 from jobsim.api.gofmt import atoi, int32
-from jobsim.api.jobset import REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
+from jobsim.api.jobset import REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet, JobSetSpec
+from jobsim.controllers.jobset.construct import job_name
 
 Key = tuple[str, str]
 
@@ -27,11 +28,18 @@ _SUCCEEDED: Counts = (0, 1, 0, 0, 0)
 _FAILED: Counts = (0, 0, 1, 0, 0)
 
 
-class Share(NamedTuple):
-    """What a Job adds to the status of its replicated job; ``counts`` is None where counting panics."""
+class Share:
+    """What a Job adds to the status of its replicated job; ``counts`` is None where counting panics.
 
-    replicated_job: str
-    counts: Counts | None
+    Compared by identity, which costs nothing: of a thousand Jobs a few differ in what they add, and a
+    memo gives those that do not one and the same share.
+    """
+
+    __slots__ = ("counts", "replicated_job")
+
+    def __init__(self, replicated_job: str, counts: Counts | None) -> None:
+        self.replicated_job = replicated_job
+        self.counts = counts
 
 
 class Child(NamedTuple):
@@ -40,8 +48,6 @@ class Child(NamedTuple):
     Parameters
     ----------
     job : Job
-    owned : bool
-        Whether its controller is a JobSet.
     attempt : int
         Its restart attempt, 32 bits; ``UNREADABLE`` if there is none.
     outcome : {"", "Failed", "Complete"}
@@ -51,23 +57,86 @@ class Child(NamedTuple):
     """
 
     job: Job
-    owned: bool
     attempt: int
     outcome: str
     share: Share
 
 
-def child_of(job: Job) -> Child:
-    """Look at a Job."""
+class Children(NamedTuple):
+    """The children of a JobSet by name, in cache order.
+
+    Parameters
+    ----------
+    by_name : mapping of str to Child
+    wanted : tuple of tuple of str
+        The names of all Jobs that each replicated job asks for.
+    """
+
+    by_name: Mapping[str, Child]
+    wanted: tuple[tuple[str, ...], ...]
+
+
+class Memo:
+    """The children of each JobSet at its last look; belongs to the controller that looks.
+
+    A cache and nothing else: an object that is not the very one of then is looked at anew.
+    """
+
+    def __init__(self) -> None:
+        self._children: dict[Key, dict[str, Child]] = {}
+        self._wanted: dict[Key, tuple[JobSetSpec, tuple[tuple[str, ...], ...]]] = {}
+        self._shares: dict[tuple[str, Counts | None], Share] = {}
+
+    def children(self, jobset: JobSet, jobs: Iterable[Job]) -> Children:
+        """Return those Jobs of a JobSet's UID that are its children."""
+        key = jobset.key
+        last = self._children.get(key, {})
+        now: dict[str, Child] = {}
+        for job in jobs:
+            meta = job.metadata
+            name = meta.name
+            child = last.get(name)
+            if child is None or child.job is not job:
+                if meta.namespace != key[0] or not _owned_by_a_jobset(job):
+                    continue
+                child = child_of(job, self._shares)
+            now[name] = child
+        self._children[key] = now
+        spec, wanted = self._wanted.get(key, (None, ()))
+        if spec is not jobset.spec:
+            wanted = wanted_names(jobset)
+            self._wanted[key] = (jobset.spec, wanted)
+        return Children(now, wanted)
+
+    def forget(self, jobset: Key) -> None:
+        """Let what is known of a JobSet go."""
+        self._children.pop(jobset, None)
+        self._wanted.pop(jobset, None)
+
+
+def wanted_names(jobset: JobSet) -> tuple[tuple[str, ...], ...]:
+    """Return the names of all Jobs that each replicated job asks for."""
+    name = jobset.metadata.name
+    return tuple(
+        tuple([job_name(name, rjob.name, i) for i in range(rjob.replicas)])
+        for rjob in jobset.spec.replicated_jobs
+    )
+
+
+def child_of(job: Job, shares: dict[tuple[str, Counts | None], Share]) -> Child:
+    """Look at a Job; ``shares`` are those made so far."""
     labels = job.metadata.labels
     attempt = atoi(labels.get(RESTART_ATTEMPT, ""))
     outcome = _outcome(job)
+    adds = (labels.get(REPLICATED_JOB_NAME, ""), _counts(job, outcome))
+    share = shares.get(adds)
+    if share is None:
+        share = shares[adds] = Share(*adds)
     return Child(
         job=job,
-        owned=_owned_by_a_jobset(job),
         attempt=UNREADABLE if attempt is None else int32(attempt),
         outcome=outcome,
-        share=Share(labels.get(REPLICATED_JOB_NAME, ""), _counts(job, outcome)),
+        share=share,
     )
 
 
@@ -96,34 +165,3 @@ def _counts(job: Job, outcome: str) -> Counts | None:
         pods = spec.completions
     ready = status.succeeded + (status.ready or 0) >= pods
     return (int(ready), 0, 0, int(status.active > 0), int(bool(spec.suspend)))
-
-
-class Memo:
-    """The children of each JobSet at its last look; belongs to the controller that looks.
-
-    A cache and nothing else: a Job that is not the very object of then is looked at anew.
-    """
-
-    def __init__(self) -> None:
-        self._last: dict[Key, dict[str, Child]] = {}
-
-    def children(self, jobset: Key, jobs: Iterable[Job]) -> list[Child]:
-        """Return those Jobs of a JobSet's UID that are in its namespace, as children."""
-        namespace = jobset[0]
-        last = self._last.get(jobset, {})
-        now: dict[str, Child] = {}
-        for job in jobs:
-            meta = job.metadata
-            name = meta.name
-            child = last.get(name)
-            if child is None or child.job is not job:
-                if meta.namespace != namespace:
-                    continue
-                child = child_of(job)
-            now[name] = child
-        self._last[jobset] = now
-        return list(now.values())
-
-    def forget(self, jobset: Key) -> None:
-        """Let the children of a JobSet go."""
-        self._last.pop(jobset, None)

@@ -5,7 +5,7 @@ Source: jobset pkg/controllers/jobset_controller.go getChildJobs, deleteJobs @08
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from jobsim.api.batch import Job
@@ -28,7 +28,7 @@ class Buckets(NamedTuple):
     shares: list[Share]
 
 
-def bucket(children: Sequence[Child], draft: Draft) -> Buckets:
+def bucket(children: Iterable[Child], draft: Draft) -> Buckets:
     """Sort child Jobs into buckets (C-BKT-02..05).
 
     Raises
@@ -41,14 +41,15 @@ def bucket(children: Sequence[Child], draft: Draft) -> Buckets:
     attempts = _Attempts(draft.jobset)
     restarts = draft.jobset.status.restarts
     alone = draft.gates.restart_job
-    for child in children:
-        if child.attempt < restarts or (alone and attempts.outdated_alone(child.job)):
-            if child.attempt == UNREADABLE:
-                raise PassError(atoi_error(child.job.metadata.labels.get(RESTART_ATTEMPT, "")))
-            buckets.previous.append(child.job)
+    shares = buckets.shares
+    for job, attempt, outcome, share in children:
+        if attempt < restarts or (alone and attempts.outdated_alone(job)):
+            if attempt == UNREADABLE:
+                raise PassError(atoi_error(job.metadata.labels.get(RESTART_ATTEMPT, "")))
+            buckets.previous.append(job)
         else:
-            current[child.outcome].append(child.job)
-            buckets.shares.append(child.share)
+            current[outcome].append(job)
+            shares.append(share)
     return buckets
 
 

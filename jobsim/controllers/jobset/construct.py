@@ -122,12 +122,7 @@ class JobBuilder:
 
 def job_name(jobset: str, replicated_job: str, job_index: int) -> str:
     """Return a child Job's name (C-JOB-01)."""
-    return f"{job_name_prefix(jobset, replicated_job)}{job_index}"
-
-
-def job_name_prefix(jobset: str, replicated_job: str) -> str:
-    """Return a child Job's name without its index."""
-    return f"{jobset}-{replicated_job}-"
+    return f"{jobset}-{replicated_job}-{job_index}"
 
 
 def job_key(namespace: str, name: str) -> str:

@@ -5,15 +5,14 @@ Source: jobset pkg/controllers/jobset_controller.go reconcileReplicatedJobs @08d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from jobsim.api.batch import Job
 from jobsim.api.gofmt import quote
 from jobsim.api.jobset import JobSet, ReplicatedJob
 from jobsim.api.plan import Chain, OnError, Step
 from jobsim.api.writes import Create
+from jobsim.controllers.jobset.child import Children
 from jobsim.controllers.jobset.conditions import IN_ORDER_COMPLETED, IN_ORDER_IN_PROGRESS, set_condition
-from jobsim.controllers.jobset.construct import JobBuilder, job_name_prefix
+from jobsim.controllers.jobset.construct import JobBuilder
 from jobsim.controllers.jobset.depends_on import dependencies_met
 from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, check_index
 from jobsim.controllers.jobset.job_restarts import job_restarts
@@ -21,14 +20,12 @@ from jobsim.controllers.jobset.startup_policy import all_started, in_order
 from jobsim.controllers.jobset.status import Statuses
 
 
-def create_missing_jobs(
-    draft: Draft, children: Sequence[Job], statuses: Statuses, *, previous_left: bool
-) -> None:
+def create_missing_jobs(draft: Draft, children: Children, statuses: Statuses, *, previous_left: bool) -> None:
     """Create the Jobs that are missing, as far as ordering allows (C-CRE-01).
 
     Parameters
     ----------
-    children : sequence of Job
+    children : Children
         All owned Jobs: one of any bucket blocks its name (C-CRE-02).
     previous_left : bool
         Whether Jobs of an earlier attempt are still there (C-CRE-03).
@@ -37,10 +34,9 @@ def create_missing_jobs(
     spec = jobset.spec
     ordered = in_order(jobset) and not spec.suspend
     blocked = previous_left and _blocking(jobset)
-    existing = {job.metadata.name for job in children}
     replicas: dict[str, int] = {}
-    for rjob in spec.replicated_jobs:
-        missing = [] if blocked else _missing(jobset, rjob, existing)
+    for rjob, names in zip(spec.replicated_jobs, children.wanted, strict=True):
+        missing = [] if blocked else [i for i, name in enumerate(names) if name not in children.by_name]
         # Jobs are built before anything is asked, so a panic while building comes first.
         jobs = _build(draft, rjob, missing) if missing else []
         replicas[rjob.name] = rjob.replicas
@@ -60,12 +56,6 @@ def create_missing_jobs(
 def _blocking(jobset: JobSet) -> bool:
     policy = jobset.spec.failure_policy
     return policy is not None and policy.restart_strategy == "BlockingRecreate"
-
-
-def _missing(jobset: JobSet, rjob: ReplicatedJob, existing: set[str]) -> list[int]:
-    """Return the job indexes whose name no owned Job holds (C-CRE-02)."""
-    prefix = job_name_prefix(jobset.metadata.name, rjob.name)
-    return [i for i in range(rjob.replicas) if f"{prefix}{i}" not in existing]
 
 
 def _build(draft: Draft, rjob: ReplicatedJob, missing: list[int]) -> list[Job]:

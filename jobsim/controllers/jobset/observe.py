@@ -17,7 +17,7 @@ from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.apiserver import index
-from jobsim.controllers.jobset.child import Child, Memo, child_of
+from jobsim.controllers.jobset.child import Children, Memo, child_of, wanted_names
 from jobsim.controllers.jobset.construct import subdomain
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.controllers.jobset.in_place_restart import uses_in_place_restart
@@ -39,19 +39,22 @@ class Seen(Struct, kw_only=False):
         Whether a Service of the subdomain's name is there, whoever owns it (C-SVC-02).
     pods : sequence of Pod
         The pods labelled with this JobSet's name (C-IPR-02); read for in-place restart only.
-    known : sequence of Child or None
-        The children as already looked at, one for each; None: look at them.
+    known : Children or None
+        The children as they were looked at already; None: look at them.
     """
 
     jobset: JobSet
     children: Sequence[Job] = ()
     service_exists: bool = False
     pods: Sequence[Pod] = ()
-    known: Sequence[Child] | None = None
+    known: Children | None = None
 
-    def looked_at(self) -> Sequence[Child]:
+    def looked_at(self) -> Children:
         """Return what decisions ask of each child."""
-        return [child_of(job) for job in self.children] if self.known is None else self.known
+        if self.known is not None:
+            return self.known
+        by_name = {job.metadata.name: child_of(job, {}) for job in self.children}
+        return Children(by_name, wanted_names(self.jobset))
 
 
 def observe(reader: Reader, namespace: str, name: str, gates: Gates, memo: Memo | None = None) -> Seen | None:
@@ -69,20 +72,15 @@ def observe(reader: Reader, namespace: str, name: str, gates: Gates, memo: Memo 
         return None
     if jobset.terminating:
         return Seen(jobset)
-    known = _children(reader, jobset, memo)
+    # The Jobs of the JobSet's namespace that its UID controls (C-BKT-01, C-KEY-04).
+    known = memo.children(jobset, reader.by_index(Job, index.OWNER_UID, jobset.metadata.uid))
     return Seen(
         jobset,
-        children=[child.job for child in known],
+        children=[child.job for child in known.by_name.values()],
         known=known,
         service_exists=reader.get(Service, namespace, subdomain(jobset)) is not None,
         pods=_pods(reader, jobset, gates),
     )
-
-
-def _children(reader: Reader, jobset: JobSet, memo: Memo) -> list[Child]:
-    """Return the Jobs of the JobSet's namespace that its UID controls (C-BKT-01, C-KEY-04)."""
-    jobs = reader.by_index(Job, index.OWNER_UID, jobset.metadata.uid)
-    return [child for child in memo.children(jobset.key, jobs) if child.owned]
 
 
 def _pods(reader: Reader, jobset: JobSet, gates: Gates) -> Sequence[Pod]:

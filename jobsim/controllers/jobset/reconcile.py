@@ -12,6 +12,7 @@ from jobsim.api.batch import Job
 from jobsim.api.jobset import CONTROLLER_NAME, JobSet
 from jobsim.api.plan import NOTHING, Outcome, Plan, Step
 from jobsim.controllers.jobset import conditions, elastic
+from jobsim.controllers.jobset.child import Children
 from jobsim.controllers.jobset.children import Buckets, bucket, delete_jobs
 from jobsim.controllers.jobset.create import create_missing_jobs
 from jobsim.controllers.jobset.draft import Draft, PassError
@@ -48,8 +49,9 @@ def reconcile(seen: Seen, now: int, gates: Gates) -> Plan:
     if jobset.terminating or _managed_elsewhere(jobset):
         return NOTHING
     draft = Draft(jobset, now, gates)
+    children = seen.looked_at()
     try:
-        buckets = bucket(seen.looked_at(), draft)
+        buckets = bucket(children.by_name.values(), draft)
         statuses = update_replicated_jobs_status(draft, buckets)
         if not _finished(draft, buckets) and not _decided(draft, buckets, statuses):
             create_service(draft, exists=seen.service_exists)
@@ -58,7 +60,7 @@ def reconcile(seen: Seen, now: int, gates: Gates) -> Plan:
             if step is not None:
                 steps: tuple[Step, ...] = (*draft.steps, step)
                 return Plan(steps=steps, then=_AfterScaling(seen=seen, now=now, gates=gates))
-            _run_children(draft, seen, buckets, statuses, buckets.active)
+            _run_children(draft, seen, children, buckets, statuses, buckets.active)
     except PassError as err:
         return draft.failed_plan(str(err))
     return draft.plan()
@@ -94,10 +96,15 @@ def _decided(draft: Draft, buckets: Buckets, statuses: Statuses) -> bool:
 
 
 def _run_children(
-    draft: Draft, seen: Seen, buckets: Buckets, statuses: Statuses, active: Sequence[Job]
+    draft: Draft,
+    seen: Seen,
+    children: Children,
+    buckets: Buckets,
+    statuses: Statuses,
+    active: Sequence[Job],
 ) -> None:
     """Create, suspend, resume and restart in place (C-REC-14, C-REC-15)."""
-    create_missing_jobs(draft, seen.children, statuses, previous_left=bool(buckets.previous))
+    create_missing_jobs(draft, children, statuses, previous_left=bool(buckets.previous))
     if seen.jobset.spec.suspend:
         suspend_jobs(draft, active)
     else:
@@ -121,13 +128,14 @@ class _AfterScaling(Struct):
         if outcome.error is not None:
             return NOTHING
         draft = Draft(self.seen.jobset, self.now, self.gates)
-        buckets = bucket(self.seen.looked_at(), draft)
+        children = self.seen.looked_at()
+        buckets = bucket(children.by_name.values(), draft)
         statuses = update_replicated_jobs_status(draft, buckets)
         _decided(draft, buckets, statuses)
         draft.steps.clear()  # Done by now.
         active = elastic.as_stored(buckets.active, outcome, len(outcome.steps) - 1)
         try:
-            _run_children(draft, self.seen, buckets, statuses, active)
+            _run_children(draft, self.seen, children, buckets, statuses, active)
         except PassError as err:
             return draft.failed_plan(str(err))
         return draft.plan()
