@@ -19,16 +19,16 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from itertools import compress
-from operator import is_not
+from operator import is_not, ne
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
 
-from jobsim.api._struct import Struct, Time, replace
+from jobsim.api._struct import Struct, Time, astuple, replace
 from jobsim.api.jobset import JOBSET_NAME, REPLICATED_JOB_NAME
-from jobsim.api.meta import Object, Unstructured
+from jobsim.api.meta import Object, ObjectMeta, Unstructured
+from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.watch import WatchEvent
 from jobsim.units import rfc3339
 
@@ -54,8 +54,8 @@ class Prototypes:
         self._by_owner: dict[str, Object] = {}
         self._by_family: dict[str, Object] = {}
 
-    def find(self, obj: Object) -> tuple[str, Object | None]:
-        """Return the nearest sibling of an object and its name, or ("", None)."""
+    def add(self, obj: Object) -> tuple[str, Object | None]:
+        """Return the nearest sibling of a new object and its name, or ("", None); remember a first one."""
         owner = _owner_key(obj)
         if not owner:
             return "", None
@@ -64,6 +64,7 @@ class Prototypes:
             return owner, found
         family = _family_key(obj)
         found = self._by_family.get(family)
+        self._by_owner[owner] = self._by_family[family] = obj
         return (family, found) if found is not None else ("", None)
 
     def get(self, name: str) -> Object:
@@ -71,15 +72,9 @@ class Prototypes:
         found = self._by_owner.get(name)
         return self._by_family[name] if found is None else found
 
-    def add(self, obj: Object) -> None:
-        """Remember a new object if it is the first of its owner."""
-        owner = _owner_key(obj)
-        if owner and owner not in self._by_owner:
-            self._by_owner[owner] = self._by_family[_family_key(obj)] = obj
-
     def forget(self, owner: Object) -> None:
         """Drop the children of an owner that is gone."""
-        if owner.kind in ("Job", "JobSet"):
+        if owner.KIND in ("Job", "JobSet"):
             self._by_owner.pop("Pod/" + owner.uid, None)
 
 
@@ -112,27 +107,30 @@ class RowEncoder:
 
     def watch(self, event: WatchEvent) -> bytes:
         """Return the line of one change, without its newline."""
-        obj = event.obj
+        obj, old, type_ = event.obj, event.old, event.type
         meta = obj.metadata
         row: Row = {
             "revision": event.revision,
             "time": event.time,
-            "type": event.type,
-            "kind": obj.kind,
+            "type": type_,
+            "kind": obj.KIND or obj.kind,
             "namespace": meta.namespace,
             "name": meta.name,
         }
-        old = event.old
         if old is None:
-            name, old = self._prototypes.find(obj)
+            name, old = self._prototypes.add(obj)
             if old is None:
                 old = blank(obj)
             else:
                 row["like"] = name
-            self._prototypes.add(obj)
-        elif event.type == "DELETED":
+        elif type_ == "DELETED":
             self._prototypes.forget(obj)
-        _object_changes(old, obj, row)
+        if replace(old.metadata, resource_version=meta.resource_version) != meta:
+            row["metadata"] = _metadata_changes(old.metadata, meta)
+        if type(obj) is Pod and type(old) is Pod:
+            _put_pod_changes(row, old, obj)
+        else:
+            _put_changes(row, old, obj, 1)
         return self._encode(row)
 
     def note(self, time: int, kind: str, fields: dict[str, Any]) -> bytes:
@@ -158,41 +156,108 @@ def blank(obj: Object) -> Object:
     return type(obj)()
 
 
-def _object_changes(old: Object, new: Object, row: Row) -> None:
-    """Put the changed fields of an object into its row."""
-    for name, a, b in _unshared(old, new):
-        if name != "metadata":
-            _put_change(row, name, a, b)
-        # Nearly every write leaves metadata alone but for resourceVersion: five times faster to ask so.
-        elif replace(a, resource_version=b.resource_version) != b:
-            changes: Row = {}
-            for field, x, y in _unshared(a, b):
-                if field != "resourceVersion":
-                    _put_change(changes, field, x, y)
-            row[name] = changes
-
-
-def _unshared(old: Struct, new: Struct) -> list[tuple[str, Any, Any]]:
-    """Return wire name, old and new value of the fields that are not one object."""
-    a, b = astuple(old), astuple(new)  # type: ignore[arg-type]
+def _put_changes(changes: Row, old: Struct, new: Struct, first: int = 0) -> None:
+    """Add the fields from position ``first`` on whose values changed, by their wire names."""
+    a, b = astuple(old), astuple(new)
     names = new.__struct_encode_fields__
     # No Python code runs for a shared field: most of the 40 fields of a pod are.
-    return [(names[i], a[i], b[i]) for i in compress(_POSITIONS, map(is_not, a, b))]
+    for i in compress(_POSITIONS, map(is_not, a, b)):
+        if i < first:
+            continue
+        x, y = a[i], b[i]
+        kind = type(y)
+        if kind is not type(x) or kind is tuple or kind is str or kind is int:
+            if x != y:
+                changes[names[i]] = y
+        elif kind is dict:
+            if entries := _map_changes(x, y):
+                changes[names[i]] = entries
+        elif isinstance(y, Struct):
+            nested: Row = {}
+            _put_changes(nested, x, y)
+            if nested:
+                changes[names[i]] = nested
+        elif x != y:
+            changes[names[i]] = y
 
 
-def _put_change(changes: Row, name: str, a: Any, b: Any) -> None:
-    """Add one field to ``changes`` if its value changed."""
-    if isinstance(b, Struct) and type(a) is type(b):
-        nested: Row = {}
-        for field, x, y in _unshared(a, b):
-            _put_change(nested, field, x, y)
-        if nested:
-            changes[name] = nested
-    elif a != b:
-        changes[name] = _map_changes(a, b) if type(b) is dict and type(a) is dict else b
+# What most rows are about is known: one comparison says that nothing else changed, five times faster than a
+# look at every field.
+
+
+def _metadata_changes(a: ObjectMeta, b: ObjectMeta) -> Row:
+    """Return what changed but for resourceVersion: usually finalizers, or that a delete was asked for."""
+    changes: Row = {}
+    generation, deleted, finalizers = b.generation, b.deletion_timestamp, b.finalizers
+    grace = b.deletion_grace_period_seconds
+    rest = replace(
+        a,
+        resource_version=b.resource_version,
+        generation=generation,
+        deletion_timestamp=deleted,
+        deletion_grace_period_seconds=grace,
+        finalizers=finalizers,
+    )
+    if rest != b:
+        _put_changes(changes, a, b)
+        changes.pop("resourceVersion", None)
+        return changes
+    if a.generation != generation:
+        changes["generation"] = generation
+    if a.deletion_timestamp != deleted:
+        changes["deletionTimestamp"] = deleted
+    if a.deletion_grace_period_seconds != grace:
+        changes["deletionGracePeriodSeconds"] = grace
+    if a.finalizers != finalizers:
+        changes["finalizers"] = finalizers
+    return changes
+
+
+def _put_pod_changes(row: Row, old: Pod, new: Pod) -> None:
+    """Put what changed of spec (usually nodeName; hostname among siblings) and status into a row."""
+    if new.spec is not old.spec:
+        a, b = old.spec, new.spec
+        changes: Row = {}
+        node_name, hostname = b.node_name, b.hostname
+        if replace(a, node_name=node_name, hostname=hostname) != b:
+            _put_changes(changes, a, b)
+        else:
+            if a.node_name != node_name:
+                changes["nodeName"] = node_name
+            if a.hostname != hostname:
+                changes["hostname"] = hostname
+        if changes:
+            row["spec"] = changes
+    if new.status is not old.status:
+        changes = _pod_status_changes(old.status, new.status)
+        if changes:
+            row["status"] = changes
+
+
+def _pod_status_changes(a: PodStatus, b: PodStatus) -> Row:
+    """Return what changed of a status: usually a step of the pod's life."""
+    changes: Row = {}
+    phase, conditions, start_time, containers = b.phase, b.conditions, b.start_time, b.container_statuses
+    rest = replace(
+        a, phase=phase, conditions=conditions, start_time=start_time, container_statuses=containers
+    )
+    if rest != b:
+        _put_changes(changes, a, b)
+        return changes
+    if a.phase != phase:
+        changes["phase"] = phase
+    if a.conditions != conditions:
+        changes["conditions"] = conditions
+    if a.start_time != start_time:
+        changes["startTime"] = start_time
+    if a.container_statuses != containers:
+        changes["containerStatuses"] = containers
+    return changes
 
 
 def _map_changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    if list(old) == list(new):
+        return dict(compress(new.items(), map(ne, old.values(), new.values())))
     changes = {key: value for key, value in new.items() if key not in old or old[key] != value}
     for key in old:
         if key not in new:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobsim.api._struct import replace
+from jobsim.api._struct import Time, replace
 from jobsim.api.core import Node, NodeStatus
-from jobsim.api.meta import Object, ObjectMeta, Unstructured
+from jobsim.api.meta import Condition, Object, ObjectMeta, Unstructured
+from jobsim.api.pod import ContainerStatus, Pod
+from jobsim.api.watch import WatchEvent
 from jobsim.results.log import CHUNK_NBYTES, Log, RowEncoder, decode
 from jobsim.results.log_fold import Fold, events
 from tests.results.story import Story, rjob
@@ -130,6 +132,57 @@ def test_any_change_of_maps_lists_and_untyped_content_survives(steps: list) -> N
             story.store._commit("MODIFIED", new, obj, story.now)
     fold = Fold(map(decode, encoded(story)))
     assert list(fold.objects.values()) == list(story.store)
+
+
+META_CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "finalizers": st.sampled_from([(), ("f",)]),
+        "generation": st.integers(1, 2),
+        "deletion_timestamp": st.sampled_from([None, Time(0), Time(10**9)]),
+        "labels": st.sampled_from([{}, {"a": "1"}, {"a": "2"}, {"b": "1", "a": "2"}]),
+    },
+)
+SPEC_CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "node_name": st.sampled_from(["", "n"]),
+        "hostname": st.sampled_from(["", "h"]),
+        "priority": st.sampled_from([None, 0, 1]),
+        "node_selector": st.sampled_from([{}, {"a": "1"}]),
+    },
+)
+STATUS_CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "phase": st.sampled_from(["", "Pending", "Running"]),
+        "conditions": st.sampled_from([(), (Condition(type="Ready"),)]),
+        "start_time": st.sampled_from([None, Time(0)]),
+        "container_statuses": st.sampled_from([(), (ContainerStatus(name="main"),)]),
+        "message": st.sampled_from(["", "m"]),
+    },
+)
+
+
+@given(st.lists(st.tuples(META_CHANGES, SPEC_CHANGES, STATUS_CHANGES), max_size=6))
+def test_any_change_of_a_pod_survives_and_its_row_has_no_more(steps: list[tuple[dict, dict, dict]]) -> None:
+    pod = Pod(metadata=ObjectMeta(name="p", namespace="default", resource_version="1"))
+    encoder, fold = RowEncoder(), Fold()
+    old = None
+    for revision, (meta, spec, status) in enumerate(([({}, {}, {}), *steps]), start=1):
+        new = replace(pod, spec=replace(pod.spec, **spec), status=replace(pod.status, **status))
+        new = new.with_meta(**meta, resource_version=str(revision))
+        type_ = "MODIFIED" if old else "ADDED"
+        row = decode(encoder.watch(WatchEvent(type=type_, obj=new, old=old, revision=revision, time=0)))
+        read = fold.apply(row)
+        assert read is not None
+        assert read.obj == new
+        for part in ("metadata", "spec", "status") if old else ():
+            a, b = getattr(old, part), getattr(new, part)
+            wire = zip(b.__struct_encode_fields__, b.__struct_fields__, strict=True)
+            changed = [name for name, field in wire if getattr(a, field) != getattr(b, field)]
+            assert list(row.get(part, {})) == [name for name in changed if name != "resourceVersion"]
+        pod = old = new
 
 
 def test_rows_depend_on_values_not_on_sharing() -> None:
