@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from jobsim.api import codec
 from jobsim.report.figures_spans import WORST_FIRST, Slot, natural, slots, totals
 from jobsim.results.log import Log, Row
 from jobsim.results.recorder import JobSetRecord, Recorder, replay
@@ -53,7 +52,7 @@ def trace(source: Recorder | Log | Iterable[Row], *, ended_at: int | None = None
         events += _jobset(record, number, end)
     events += _pods(found, first=len(source.jobsets) + 1)
     events += _counters(found)
-    return msgspec.json.encode({"displayTimeUnit": "ms", "traceEvents": events}) + b"\n"
+    return codec.encode({"displayTimeUnit": "ms", "traceEvents": events}) + b"\n"
 
 
 def write_trace(source: Recorder | Log | Iterable[Row], path: Path, *, ended_at: int | None = None) -> None:

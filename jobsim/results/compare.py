@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-import msgspec
-
+from jobsim.api import codec
 from jobsim.results.explain_facts import clock
 from jobsim.results.log import Log, Row, decode
 
@@ -144,7 +143,7 @@ def describe_row(row: Row) -> str:
     else:
         where = f"{row['namespace']}/" if row["namespace"] else ""
         what = f"#{row['revision']} {row['type']} {row['kind']} {where}{row['name']}"
-    more = msgspec.json.encode(rest).decode() if rest else ""
+    more = codec.encode(rest).decode() if rest else ""
     text = f"{clock(row['time'])} {what} {more}".rstrip()
     return text if len(text) <= _ROW_CHARS else text[: _ROW_CHARS - 3] + "..."
 

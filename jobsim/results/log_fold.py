@@ -6,7 +6,6 @@ The mirror of ``results.log``: what is said there about rows is undone here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 from jobsim.api import codec
@@ -37,6 +36,7 @@ class Fold:
     def __init__(self, rows: Iterable[Row] = (), *, until_ns: int | None = None) -> None:
         self.objects: dict[Key, Object] = {}
         self._prototypes = Prototypes()
+        self._types: dict[type[Struct], dict[str, tuple[str, Any]]] = {}
         for row in rows:
             if until_ns is not None and row["time"] > until_ns:
                 break
@@ -49,7 +49,7 @@ class Fold:
         type_ = cast('Literal["ADDED", "MODIFIED", "DELETED"]', row["type"])
         key = (row["kind"], row["namespace"], row["name"])
         old = None if type_ == "ADDED" else self.objects[key]
-        new = _changed(self._base(row) if old is None else old, row)
+        new = self._changed(self._base(row) if old is None else old, row)
         if type_ == "DELETED":
             del self.objects[key]
             self._prototypes.forget(new)
@@ -69,41 +69,40 @@ class Fold:
             return Unstructured(type_name=kind)
         return KINDS[kind].type()
 
+    def _changed(self, base: Object, row: Row) -> Object:
+        parts = {name: value for name, value in row.items() if name not in _HEAD}
+        return self._merged(base, parts).with_meta(resource_version=str(row["revision"]))
+
+    def _merged(self, base: S, changes: Row) -> S:
+        """Return a value with the changes of a row applied."""
+        fields = self._fields(type(base))
+        new: dict[str, Any] = {}
+        for name, value in changes.items():
+            attribute, hint = fields[name]
+            old = getattr(base, attribute)
+            if value is None:
+                new[attribute] = None
+            elif isinstance(old, Struct):
+                new[attribute] = self._merged(old, value)
+            elif isinstance(old, dict) and isinstance(value, dict):
+                new[attribute] = {k: v for k, v in {**old, **value}.items() if v is not None}
+            else:
+                new[attribute] = codec.convert(value, hint)
+        return replace(base, **new) if new else base
+
+    def _fields(self, type_: type[Struct]) -> dict[str, tuple[str, Any]]:
+        """Return attribute and type of the fields of a type, by wire name."""
+        fields = self._types.get(type_)
+        if fields is None:
+            hints = get_type_hints(type_)
+            names = zip(type_.__struct_encode_fields__, type_.__struct_fields__, strict=True)
+            fields = {wire: (attribute, hints[attribute]) for wire, attribute in names}
+            self._types[type_] = fields
+        return fields
+
 
 def events(rows: Iterable[Row]) -> Iterator[tuple[WatchEvent | None, Row]]:
     """Yield each row with the change that it stands for (None for a note)."""
     fold = Fold()
     for row in rows:
         yield fold.apply(row), row
-
-
-def _changed(base: Object, row: Row) -> Object:
-    parts = {name: value for name, value in row.items() if name not in _HEAD}
-    obj = _merged(base, parts)
-    return obj.with_meta(resource_version=str(row["revision"]))
-
-
-def _merged(base: S, changes: Row) -> S:
-    """Return a value with the changes of a row applied."""
-    fields = _fields(type(base))  # type: ignore[arg-type]
-    new: dict[str, Any] = {}
-    for name, value in changes.items():
-        attribute, hint = fields[name]
-        old = getattr(base, attribute)
-        if value is None:
-            new[attribute] = None
-        elif isinstance(old, Struct):
-            new[attribute] = _merged(old, value)
-        elif isinstance(old, dict) and isinstance(value, dict):
-            new[attribute] = {k: v for k, v in {**old, **value}.items() if v is not None}
-        else:
-            new[attribute] = codec.convert(value, hint)
-    return replace(base, **new) if new else base
-
-
-@cache
-def _fields(type_: type[Struct]) -> dict[str, tuple[str, Any]]:
-    """Return attribute and type of the fields of a type, by wire name."""
-    hints = get_type_hints(type_)
-    names = zip(type_.__struct_encode_fields__, type_.__struct_fields__, strict=True)
-    return {wire: (attribute, hints[attribute]) for wire, attribute in names}
