@@ -14,7 +14,7 @@ from jobsim.controllers.scheduler.cycle import cycle
 from jobsim.controllers.scheduler.memo import ChangeLog, Memos, Tracked
 from jobsim.controllers.scheduler.snapshot import Snapshot
 from jobsim.controllers.scheduler.terms import Counts
-from tests.controllers.scheduler.kit import changed, cluster, make_node, make_pod
+from tests.controllers.scheduler.kit import RACK, changed, cluster, leader, make_node, make_pod, place
 
 
 def heard(obj: Object, *, gone: bool = False) -> WatchEvent:
@@ -89,6 +89,19 @@ def test_a_pod_that_moved_counts_once() -> None:
     assert snapshot.pods_count.view().tolist() == [0, 1]
     snapshot.assume(make_pod("p"), "a")
     assert snapshot.pods_count.view().tolist() == [1, 0]
+
+
+def test_pods_move_domain_with_their_nodes_labels() -> None:
+    """A leader whose node changes racks frees the old rack and claims the new one."""
+    nodes = [make_node("n0", labels={RACK: "r0"}), make_node("n1", labels={RACK: "r1"})]
+    snapshot = cluster(*nodes)
+    assert place(snapshot, leader("job0")) == "n0"
+    assert cycle(snapshot, leader("job1"), detail=True).feasible_nodes == ("n1",)
+    snapshot.update_node(make_node("n0", labels={RACK: "r1"}))
+    snapshot.update_node(make_node("n1", labels={RACK: "r0"}))
+    assert cycle(snapshot, leader("job1"), detail=True).feasible_nodes == ("n1",)
+    snapshot.update_node(make_node("n1", labels={RACK: "r1"}))
+    assert cycle(snapshot, leader("job1"), detail=True).feasible_nodes == ()
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from([1, 1, 2, -1, -2])), max_size=120))
