@@ -143,6 +143,10 @@ class Server:
 
     def create(self, obj: Object, now: int) -> Object:
         """Create an object: name, uid and times first, then admission, then the store."""
+        return self.store.create(self.admission.admit_create(self._stamped(obj, now), self.store), now)
+
+    def _stamped(self, obj: Object, now: int) -> Object:
+        """Return a new object with what only the server gives."""
         meta = obj.metadata
         name = meta.name
         if not name and meta.generate_name:
@@ -157,7 +161,7 @@ class Server:
             deletion_timestamp=None,
             deletion_grace_period_seconds=None,
         )
-        return self.store.create(self.admission.admit_create(replace(obj, metadata=meta), self.store), now)
+        return replace(obj, metadata=meta)
 
     def submit(self, doc: Mapping[str, Any], now: int) -> Object:
         """Take in a user's document as ``kubectl apply`` does: create it, or merge it into what is there.
@@ -169,6 +173,9 @@ class Server:
         """
         obj = self.admission.admit_manifest(doc, self.store)
         old = self.store.find(obj.kind, obj.namespace, obj.name)
+        if old is None and obj.kind == "JobSet":
+            # Its admission does not depend on the uid, so it has been through all of it.
+            return self.store.create(self._stamped(obj, now), now)
         if old is None:
             return self.create(obj, now)
         patch = {key: value for key, value in doc.items() if key != "status"}
