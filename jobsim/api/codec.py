@@ -52,7 +52,17 @@ def convert(data: Any, type_: type[S]) -> S:
 
 def to_data(value: object) -> Any:
     """Return any value of the API types as plain dicts, lists, strings and numbers."""
-    return msgspec.to_builtins(value, enc_hook=_encode_hook)
+    return _with_lists(msgspec.to_builtins(value, enc_hook=_encode_hook))
+
+
+def _with_lists(data: Any) -> Any:
+    """Return new plain data with its tuples made lists: schemas and JSON patches know nothing else."""
+    if type(data) is dict:
+        for key, item in data.items():
+            if type(item) is tuple or type(item) is dict:
+                data[key] = _with_lists(item)
+        return data
+    return [_with_lists(item) for item in data] if type(data) is tuple else data
 
 
 def encode(value: object) -> bytes:

@@ -123,3 +123,10 @@ def test_kinds_table() -> None:
     assert not namespaced("Node")
     assert namespaced("Widget")
     assert all(info.namespaced == namespaced(kind) for kind, info in KINDS.items())
+
+
+def test_lists_are_lists() -> None:
+    """So what reads plain data need not know of tuples: schemas, rules, JSON patches."""
+    once = codec.to_dict(codec.from_dict(DOC))
+    assert once == json.loads(json.dumps(once))
+    assert once["spec"]["replicatedJobs"][0]["name"] == "w"
