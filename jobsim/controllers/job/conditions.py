@@ -72,4 +72,7 @@ def find_true(conditions: tuple[Condition, ...], type_: str) -> Condition | None
 
 def finished(job: Job) -> bool:
     """Tell whether a Job is Complete or Failed."""
-    return any(c.type in (COMPLETE, FAILED) and c.status == "True" for c in job.status.conditions)
+    for condition in job.status.conditions:
+        if condition.status == "True" and condition.type in (COMPLETE, FAILED):
+            return True
+    return False

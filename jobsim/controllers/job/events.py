@@ -7,7 +7,7 @@ updatePod, deletePod.
 from __future__ import annotations
 
 from jobsim.api.batch import Job
-from jobsim.api.meta import OwnerReference
+from jobsim.api.meta import Object, ObjectMeta
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
 from jobsim.api.selectors import matches
@@ -20,19 +20,27 @@ from jobsim.units import SECOND
 def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
     """Return the Jobs to look at after an event."""
     obj = event.obj
-    if isinstance(obj, Pod):
-        return _pod_wakes(event, obj, reader)
-    if isinstance(obj, Job):
-        return _job_wakes(event, obj)
-    return []
+    if not isinstance(obj, Pod):
+        return _job_wakes(event, obj) if isinstance(obj, Job) else []
+    meta = obj.metadata
+    job = controlling_job(reader, meta)
+    if event.type == "DELETED" or meta.deletion_timestamp is not None:
+        return [] if job is None or conditions.finished(job) else [_batched(job)]
+    old = event.old
+    if job is not None and (old is None or old.metadata.owner_references is meta.owner_references):
+        return [_batched(job)]
+    return _wakes_by_new_owner(obj, old, job, reader)
 
 
-def resolve(reader: Reader, namespace: str, owner: OwnerReference | None) -> Job | None:
-    """Return the Job that a controller reference means, if that very Job is there."""
-    if owner is None or owner.kind != "Job":
-        return None
-    job = reader.get(Job, namespace, owner.name)
-    return job if job is not None and job.uid == owner.uid else None
+def controlling_job(reader: Reader, meta: ObjectMeta) -> Job | None:
+    """Return the Job that a pod's controller reference means, if that very Job is there."""
+    for ref in meta.owner_references:
+        if ref.controller:
+            if ref.kind != Job.KIND:
+                return None
+            job = reader.get(Job, meta.namespace, ref.name)
+            return job if job is not None and job.metadata.uid == ref.uid else None
+    return None
 
 
 def _job_wakes(event: WatchEvent, job: Job) -> list[Wake]:
@@ -51,30 +59,29 @@ def _job_wakes(event: WatchEvent, job: Job) -> list[Wake]:
     return found
 
 
-def _pod_wakes(event: WatchEvent, pod: Pod, reader: Reader) -> list[Wake]:
-    owner = pod.controller()
-    if event.type == "DELETED" or pod.terminating:
-        job = resolve(reader, pod.namespace, owner)
-        return [] if job is None or conditions.finished(job) else [_batched(job)]
-    old = event.old
-    found = []
-    if isinstance(old, Pod) and old.metadata.owner_references is not pod.metadata.owner_references:
-        before = old.controller()
-        former = resolve(reader, pod.namespace, before) if before != owner else None
-        if former is not None:
-            found.append(_batched(former))
-    if owner is not None:
-        job = resolve(reader, pod.namespace, owner)
-        return found if job is None else [*found, _batched(job)]
-    if old is None or old.metadata.labels != pod.metadata.labels or _owner_of(old) is not None:
-        # An orphan that is new, or changed its labels, may find a Job that adopts it.
-        jobs = reader.list(Job, pod.namespace)
-        found += [_batched(job) for job in jobs if matches(job.spec.selector, pod.metadata.labels)]
+def _wakes_by_new_owner(pod: Pod, old: Object | None, job: Job | None, reader: Reader) -> list[Wake]:
+    """Return the Jobs to look at when a pod may have changed hands."""
+    found = _former_owner(pod, old, reader)
+    if job is not None:
+        found.append(_batched(job))
+    elif pod.controller() is None and _may_be_adopted(pod, old):
+        labels = pod.metadata.labels
+        jobs = reader.list(Job, pod.metadata.namespace)
+        found += [_batched(job) for job in jobs if matches(job.spec.selector, labels)]
     return found
 
 
-def _owner_of(obj: object) -> OwnerReference | None:
-    return obj.controller() if isinstance(obj, Pod) else None
+def _former_owner(pod: Pod, old: Object | None, reader: Reader) -> list[Wake]:
+    """Return the Job that a pod has left."""
+    if old is None or old.controller() == pod.controller():
+        return []
+    job = controlling_job(reader, old.metadata)
+    return [] if job is None else [_batched(job)]
+
+
+def _may_be_adopted(pod: Pod, old: Object | None) -> bool:
+    """Tell whether an orphan is new, or has changed so that it may find a Job that adopts it."""
+    return old is None or old.metadata.labels != pod.metadata.labels or old.controller() is not None
 
 
 def _batched(job: Job) -> Wake:

@@ -88,9 +88,10 @@ def key_of(event: WatchEvent) -> tuple[str, str] | None:
     """Return the Job whose memory an event may concern, as (namespace, name), or None."""
     obj = event.obj
     if isinstance(obj, Pod):
-        owner = obj.controller()
-        if owner is not None and owner.kind == "Job":
-            return (obj.metadata.namespace, owner.name)
+        meta = obj.metadata
+        for ref in meta.owner_references:
+            if ref.controller:
+                return (meta.namespace, ref.name) if ref.kind == Job.KIND else None
     elif event.type == "DELETED" and isinstance(obj, Job):
         return obj.key
     return None
@@ -107,15 +108,18 @@ def note(event: WatchEvent, memory: Memory | None) -> Memory | None:
     obj = event.obj
     if not isinstance(obj, Pod):
         return None if obj.uid == memory.uid else memory
+    if memory.creations <= 0 and memory.deletions <= 0 and memory.saw_pods >= memory.wrote_pods:
+        # Nothing is waited for, as at most events.
+        return memory
     owner = obj.controller()
     if owner is None or owner.uid != memory.uid:
         return memory
-    if event.type == "DELETED" or obj.terminating:
-        if memory.deletions > 0:
-            memory = replace(memory, deletions=memory.deletions - 1)
-    elif event.type == "ADDED" and memory.creations > 0:
-        memory = replace(memory, creations=memory.creations - 1)
-    if memory.saw_pods < memory.wrote_pods:
+    creations, deletions, saw_pods = memory.creations, memory.deletions, memory.saw_pods
+    if event.type == "DELETED" or obj.metadata.deletion_timestamp is not None:
+        deletions -= deletions > 0
+    elif event.type == "ADDED":
+        creations -= creations > 0
+    if saw_pods < memory.wrote_pods and saw_pods < event.revision:
         # Nobody asks how far the cache is unless an own write is still to be seen.
-        memory = replace(memory, saw_pods=max(memory.saw_pods, event.revision))
-    return memory
+        saw_pods = event.revision
+    return replace(memory, creations=creations, deletions=deletions, saw_pods=saw_pods)

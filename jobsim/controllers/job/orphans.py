@@ -18,7 +18,7 @@ from jobsim.api.writes import PatchFinalizers, Write
 from jobsim.apiserver.index import OWNER_UID
 from jobsim.controllers.job import conditions
 from jobsim.controllers.job.constants import TRACKING_FINALIZER
-from jobsim.controllers.job.events import resolve
+from jobsim.controllers.job.events import controlling_job
 from jobsim.controllers.job.reconcile import managed_elsewhere
 
 _BY_UID = "uid/"
@@ -33,21 +33,24 @@ class Seen(Struct):
 def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
     """Return the keys to look at after an event."""
     obj = event.obj
-    if isinstance(obj, Job):
-        done = event.type == "DELETED" or (event.type == "MODIFIED" and conditions.finished(obj))
-        return [Wake(namespace=obj.namespace, name=_BY_UID + obj.uid)] if done else []
-    if not isinstance(obj, Pod) or TRACKING_FINALIZER not in obj.metadata.finalizers:
+    if not isinstance(obj, Pod):
+        return _job_wakes(event, obj) if isinstance(obj, Job) else []
+    meta = obj.metadata
+    if TRACKING_FINALIZER not in meta.finalizers or event.type == "DELETED":
         return []
-    if event.type == "DELETED":
-        return []
-    owner = obj.controller()
-    if owner is not None:
-        if not obj.terminating:
+    if meta.deletion_timestamp is None:
+        if obj.controller() is not None:
             return []
-        job = resolve(reader, obj.namespace, owner)
+    else:
+        job = controlling_job(reader, meta)
         if job is not None and not conditions.finished(job):
             return []
-    return [Wake(namespace=obj.namespace, name=obj.name)]
+    return [Wake(namespace=meta.namespace, name=meta.name)]
+
+
+def _job_wakes(event: WatchEvent, job: Job) -> list[Wake]:
+    done = event.type == "DELETED" or (event.type == "MODIFIED" and conditions.finished(job))
+    return [Wake(namespace=job.namespace, name=_BY_UID + job.uid)] if done else []
 
 
 def observe(reader: Reader, namespace: str, name: str, memory: object = None) -> Seen | None:
@@ -70,7 +73,7 @@ def _is_abandoned(pod: Pod, reader: Reader) -> bool:
         return True
     if owner.kind != "Job" or owner.api_version != Job.API_VERSION:
         return False
-    job = resolve(reader, pod.namespace, owner)
+    job = controlling_job(reader, pod.metadata)
     return job is None or (conditions.finished(job) and not managed_elsewhere(job))
 
 
