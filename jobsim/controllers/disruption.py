@@ -148,18 +148,22 @@ class Seen(Struct):
 def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
     """Return the budgets that a change concerns, and the pod when its DisruptionTarget may grow stale."""
     obj = event.obj
-    if isinstance(obj, PodDisruptionBudget):
-        old = event.old
-        changed = not isinstance(old, PodDisruptionBudget) or old.spec != obj.spec
-        return [_key(obj)] if changed and event.type != "DELETED" else []
     if not isinstance(obj, Pod):
-        return []
-    budgets = reader.list(PodDisruptionBudget, obj.metadata.namespace)
-    woken = [_key(budget) for budget in budgets if _selects(budget, obj)] if budgets else []
+        return _budget_wakes(event, obj) if isinstance(obj, PodDisruptionBudget) else []
+    woken = []
+    if reader.count(PodDisruptionBudget):
+        budgets = reader.list(PodDisruptionBudget, obj.metadata.namespace)
+        woken = [_key(budget) for budget in budgets if _selects(budget, obj)]
     since = _disrupted_since(obj) if event.type != "DELETED" else None
     if since is not None:
         woken.append(replace(_key(obj), delay_ns=max(since + STALE_DISRUPTION_NS - event.time, 0)))
     return woken
+
+
+def _budget_wakes(event: WatchEvent, budget: PodDisruptionBudget) -> list[Wake]:
+    old = event.old
+    changed = not isinstance(old, PodDisruptionBudget) or old.spec != budget.spec
+    return [_key(budget)] if changed and event.type != "DELETED" else []
 
 
 def observe(reader: Reader, namespace: str, name: str) -> Seen | None:

@@ -53,14 +53,10 @@ def is_leader(pod: Pod) -> bool:
 def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
     """Return the leader that a pod event concerns (C-PRC-01): itself, if it is bound and exclusive."""
     pod = event.obj
-    if not isinstance(pod, Pod) or not _is_watched(pod):
+    if not isinstance(pod, Pod) or EXCLUSIVE_TOPOLOGY not in pod.metadata.annotations:
         return []
-    return [Wake(namespace=pod.namespace, name=pod.name)]
-
-
-def _is_watched(pod: Pod) -> bool:
-    exclusive = EXCLUSIVE_TOPOLOGY in pod.metadata.annotations
-    return exclusive and bool(pod.spec.node_name) and is_leader(pod) and not pod.terminating
+    watched = pod.spec.node_name and is_leader(pod) and not pod.terminating
+    return [Wake(namespace=pod.namespace, name=pod.name)] if watched else []
 
 
 def observe(reader: Reader, namespace: str, name: str) -> Seen | None:

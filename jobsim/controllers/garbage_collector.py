@@ -71,10 +71,10 @@ def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
     if event.type == "MODIFIED" and event.old is not None:
         old = event.old.metadata
         woken = []
-        if (
-            meta.owner_references is not old.owner_references
-            and meta.owner_references != old.owner_references
-        ):
+        same_owners = meta.owner_references is old.owner_references
+        if meta.deletion_timestamp is None and same_owners:
+            return woken
+        if not same_owners and meta.owner_references != old.owner_references:
             woken = [key_of(obj), *_unblocked(obj, old.owner_references, reader)]
         if meta.deletion_timestamp is None or not _cascades(meta.finalizers):
             return woken

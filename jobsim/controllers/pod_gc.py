@@ -61,7 +61,15 @@ def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
     """Return the next look when a change may give the collector something to do."""
     obj = event.obj
     if isinstance(obj, Pod):
-        reason = event.type != "DELETED" and _pod_concerns(obj, event.old, reader)
+        old = event.old
+        if (
+            isinstance(old, Pod)
+            and old.spec is obj.spec
+            and old.status.phase == obj.status.phase
+            and old.metadata.deletion_timestamp == obj.metadata.deletion_timestamp
+        ):
+            return []
+        reason = event.type != "DELETED" and _pod_concerns(obj, old, reader)
     elif isinstance(obj, Node):
         reason = event.type == "DELETED" or _is_out_of_service(obj)
     else:
