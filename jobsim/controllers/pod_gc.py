@@ -61,15 +61,7 @@ def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
     """Return the next look when a change may give the collector something to do."""
     obj = event.obj
     if isinstance(obj, Pod):
-        old = event.old
-        if (
-            isinstance(old, Pod)
-            and old.spec is obj.spec
-            and old.status.phase == obj.status.phase
-            and old.metadata.deletion_timestamp == obj.metadata.deletion_timestamp
-        ):
-            return []
-        reason = event.type != "DELETED" and _pod_concerns(obj, old, reader)
+        reason = event.type != "DELETED" and _pod_concerns(obj, event.old, reader)
     elif isinstance(obj, Node):
         reason = event.type == "DELETED" or _is_out_of_service(obj)
     else:
@@ -145,20 +137,21 @@ def _pod_concerns(pod: Pod, old: object, reader: Reader) -> bool:
     if isinstance(old, Pod):
         came = old.spec is not pod.spec and old.spec.node_name != name
         marked = pod.metadata.deletion_timestamp is not None and old.metadata.deletion_timestamp is None
-        ended = pod.status.phase != old.status.phase and pod.terminal
+        ended = pod.status.phase != old.status.phase
     else:
-        came, marked, ended = bool(name), pod.terminating, pod.terminal
+        came, marked, ended = bool(name), pod.terminating, True
     if came or marked:
         node = reader.get(Node, "", name) if name else None
         if node is None or (pod.terminating and _is_out_of_service(node)):
             return True
-    return ended and reader.count(Pod) > POD_GC_TERMINAL_MAX
+    return ended and pod.terminal and reader.count(Pod) > POD_GC_TERMINAL_MAX
 
 
 def _is_out_of_service(node: Node) -> bool:
-    if not any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints):
-        return False
-    return not is_true(node.status.conditions, "Ready")
+    for taint in node.spec.taints:
+        if taint.key == OUT_OF_SERVICE:
+            return not is_true(node.status.conditions, "Ready")
+    return False
 
 
 def _only_finalizers_hold(pod: Pod) -> bool:

@@ -41,8 +41,12 @@ def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
     """Return the node whose NoExecute taints changed, or that a pod came to while it has some."""
     obj = event.obj
     if isinstance(obj, Pod):
-        old, name = event.old, obj.spec.node_name
-        if not name or (isinstance(old, Pod) and old.spec is obj.spec) or event.type == "DELETED":
+        spec = obj.spec
+        name = spec.node_name
+        if not name or event.type == "DELETED":
+            return []
+        old = event.old
+        if isinstance(old, Pod) and old.spec is spec:
             return []
         node = reader.get(Node, "", name)
         return [Wake(namespace="", name=name)] if node is not None and _no_execute(node) else []
