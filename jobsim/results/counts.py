@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobsim.results.lives import PodLife
+from jobsim.results.lives import ENDED, PodLife
 
 
 class PodCounts:
@@ -15,13 +15,13 @@ class PodCounts:
     def __init__(self) -> None:
         self.created = self.succeeded = self.failed = self.deleted = 0
 
-    def watch(self, life: PodLife, type_: str, *, ended: bool) -> None:
-        """Take in a change of a pod; ``ended``: it came to its phase Succeeded or Failed just now."""
+    def watch(self, life: PodLife, type_: str) -> None:
+        """Take in a change of a pod."""
         if type_ == "ADDED":
             self.created += 1
         elif type_ == "DELETED":
             self.deleted += 1
-        if ended:
+        if life.news == ENDED:
             if life.outcome == "Succeeded":
                 self.succeeded += 1
             elif life.terminating < 0:

@@ -346,10 +346,8 @@ class Gang:
 
     # -- pods ----------------------------------------------------------------------------------
 
-    def pod(self, life: PodLife, time: int) -> None:
+    def pod(self, life: PodLife, track: JobTrack, time: int) -> None:
         """Take in a change of a pod of one of its Jobs."""
-        track = life.track
-        assert track is not None
         current = track.attempt >= self.last.status.restarts
         if current and self._clock.open is not None:
             self._ledger.settle(time)
@@ -361,17 +359,21 @@ class Gang:
         running, waiting, unready, succeeded, failed, there, bound = map(sub, now, was)
         track.there += there
         track.bound += bound
-        track.running += running
-        track.waiting += waiting
-        track.unready += unready
-        track.succeeded += succeeded
-        if current:
-            self.waiting += waiting
-            self.unready += unready
-        whole = track.is_whole()
-        if track.lost_at < 0 and not whole and (failed or (running < 0 and not succeeded)):
-            track.lost_at, track.lost_pod = time, life
-        if waiting or unready or whole != track.whole:
+        look = waiting or unready
+        if look:
+            track.waiting += waiting
+            track.unready += unready
+            if current:
+                self.waiting += waiting
+                self.unready += unready
+        if running or succeeded or failed:
+            track.running += running
+            track.succeeded += succeeded
+            whole = track.is_whole()
+            if track.lost_at < 0 and not whole and (failed or (running < 0 and not succeeded)):
+                track.lost_at, track.lost_pod = time, life
+            look = look or whole != track.whole
+        if look:
             self._refresh(track, time)
 
 

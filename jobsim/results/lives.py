@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from jobsim.api.jobset import JOB_INDEX, JOBSET_NAME, REPLICATED_JOB_NAME, RESTART_ATTEMPT
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
 
 NEVER = -1
 NOTHING = (False,) * 7
+#: What a change said of a pod: nothing that is kept, something, that it came to its end just now.
+NO_NEWS, NEWS, ENDED = range(3)
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 
 #: The instants, in the order of a life without trouble.
 INSTANTS = ("created", "unschedulable", "bound", "running", "ready", "terminating", "finished", "gone")
 _TEXTS = ("namespace", "name", "jobset", "rjob", "job", "node", "outcome", "reason")
 _NUMBERS = ("serial", "index", "job_index", "attempt", "exit_code")
+#: Gone pods are packed so many at once.
+_PACKED = 512
 
 
 class PodLife:
@@ -39,6 +44,7 @@ class PodLife:
         "is_running",
         "is_unready",
         "is_waiting",
+        "news",
         "owner_uid",
         "track",
     )
@@ -68,15 +74,17 @@ class PodLife:
     is_running: bool
     is_unready: bool
     is_waiting: bool
+    news: int
     counted: tuple[bool, ...]
     track: JobTrack | None
 
     def __init__(self) -> None:
-        for name in INSTANTS:
-            setattr(self, name, NEVER)
+        self.created = self.unschedulable = self.bound = self.running = NEVER
+        self.ready = self.terminating = self.finished = self.gone = NEVER
         self.node = self.outcome = self.reason = ""
         self.exit_code = 0
         self.is_running = self.is_unready = self.is_waiting = False
+        self.news = NEWS
         self.counted = NOTHING
         self.track = None
 
@@ -127,48 +135,56 @@ class PodLives:
         self._numbers = {name: array("q") for name in (*INSTANTS, *_NUMBERS)}
         self._texts: dict[str, list[str]] = {name: [] for name in _TEXTS}
         self._shared: dict[str, str] = {}
+        self._gone: list[PodLife] = []
 
     def __len__(self) -> int:
         return self._serial
 
-    def watch(self, event: WatchEvent) -> PodLife:
+    def watch(self, event: WatchEvent, pod: Pod) -> PodLife:
         """Take in one change of a pod; return its life (for the last time if it is gone)."""
-        pod = event.obj
-        assert isinstance(pod, Pod)
-        if event.type == "ADDED":
+        meta, old, time = pod.metadata, event.old, event.time
+        if old is None:
             self._serial += 1
-            life = self.living[pod.metadata.uid] = _born(pod, self._serial, event.time)
-            _update_status(life, pod.status, event.time)
+            life = self.living[meta.uid] = _born(pod, self._serial, time)
+            news = NEWS
         else:
-            life = self.living[pod.metadata.uid]
-        if life.terminating < 0 and pod.metadata.deletion_timestamp is not None:
-            life.terminating = event.time
-        old = event.old
-        if isinstance(old, Pod) and old.status is not pod.status:
-            _update_status(life, pod.status, event.time)
+            life = self.living[meta.uid]
+            news = NO_NEWS
+        if meta.deletion_timestamp is not None and life.terminating < 0:
+            life.terminating = time
+            news = NEWS
+        if not isinstance(old, Pod) or old.status is not pod.status:
+            news = _update_status(life, pod.status, time)
         if life.bound < 0 and pod.spec.node_name:
-            life.bound = event.time
+            life.bound = time
             life.node = pod.spec.node_name
+            news = news or NEWS
         if event.type == "DELETED":
-            life.gone = event.time
-            self._pack(self.living.pop(pod.metadata.uid))
+            life.gone = time
+            news = news or NEWS
+            self._gone.append(self.living.pop(meta.uid))
+            if len(self._gone) == _PACKED:
+                self._pack()
+        life.news = news
         if life.terminating >= 0 or life.gone >= 0:
             life.is_running = life.is_waiting = life.is_unready = False
         elif life.bound >= 0:
             life.is_waiting = False
         return life
 
-    def _pack(self, life: PodLife) -> None:
-        """Move a life into the columns; texts that repeat are kept once."""
+    def _pack(self) -> None:
+        """Move the gone lives into the columns; texts that repeat are kept once."""
         for name, column in self._numbers.items():
-            column.append(getattr(life, name))
+            column.extend(map(attrgetter(name), self._gone))
         share = self._shared.setdefault
         for name, texts in self._texts.items():
-            text = getattr(life, name)
-            texts.append(text if name == "name" else share(text, text))
+            found = list(map(attrgetter(name), self._gone))
+            texts.extend(found if name == "name" else map(share, found, found))
+        self._gone.clear()
 
     def __iter__(self) -> Iterator[PodLife]:
         """Yield all lives in the order of creation; gone ones as copies."""
+        self._pack()
         columns: dict[str, Sequence[object]] = {**self._numbers, **self._texts}
         packed = sorted(range(len(self._numbers["serial"])), key=self._numbers["serial"].__getitem__)
         living = iter(self.living.values())
@@ -186,7 +202,9 @@ class PodLives:
             coming = next(living, None)
 
 
-def _update_status(life: PodLife, status: PodStatus, time: int) -> None:
+def _update_status(life: PodLife, status: PodStatus, time: int) -> int:
+    """Take in a new status; return ``ENDED`` or ``NEWS``."""
+    news = NEWS
     phase = status.phase
     if phase == "Running":
         if life.running < 0:
@@ -198,19 +216,22 @@ def _update_status(life: PodLife, status: PodStatus, time: int) -> None:
             life.finished = time
             life.outcome = phase
             _note_exit(life, status)
+            news = ENDED
     waiting = unready = False
     for condition in status.conditions:
-        if condition.type == "Ready":
+        type_ = condition.type
+        if type_ == "Ready":
             if condition.status != "True":
                 unready = life.ready >= 0
             elif life.ready < 0:
                 life.ready = time
-        elif condition.type == "PodScheduled" and condition.status == "False":
+        elif type_ == "PodScheduled" and condition.status == "False":
             waiting = True
             if life.unschedulable < 0:
                 life.unschedulable = time
     life.is_waiting = waiting and life.bound < 0
     life.is_unready = unready and life.is_running
+    return news
 
 
 def _note_exit(life: PodLife, status: PodStatus) -> None:

@@ -92,7 +92,7 @@ class Recorder:
         self.time = event.time
         obj = event.obj
         if isinstance(obj, Pod):
-            self._pod(event)
+            self._pod(event, obj)
         elif isinstance(obj, Job):
             self._job(event, obj)
         elif isinstance(obj, JobSet):
@@ -127,17 +127,17 @@ class Recorder:
 
     def event(self, time: int, component: str, event: EventRecord) -> None:
         """Take in an Event that a component recorded."""
-        about = event.about
-        where = {"kind": about.kind, "namespace": about.namespace, "name": about.name}
-        self.note(
-            time,
-            "event",
-            component=component,
-            type=event.type,
-            reason=event.reason,
-            message=event.message,
-            about=where,
-        )
+        self.time = time
+        if self._encoder is not None:
+            about = event.about
+            fields = {
+                "component": component,
+                "type": event.type,
+                "reason": event.reason,
+                "message": event.message,
+                "about": {"kind": about.kind, "namespace": about.namespace, "name": about.name},
+            }
+            self.log.append(self._encoder.note(time, "event", fields))
 
     def progress(self, time: int, namespace: str, name: str, state: str, degraded: float = 0.0) -> None:
         """Take in that the training of a JobSet is in a state from now on (``ledger.STATES``)."""
@@ -204,18 +204,20 @@ class Recorder:
         if event.type == "DELETED":
             del self._by_job[job.uid]
 
-    def _pod(self, event: WatchEvent) -> None:
-        living = self.pods.living.get(event.obj.metadata.uid)
-        was = living.outcome if living is not None else ""
-        life = self.pods.watch(event)
-        self.counts.watch(life, event.type, ended=life.outcome != was)
-        if living is None:
+    def _pod(self, event: WatchEvent, pod: Pod) -> None:
+        life = self.pods.watch(event, pod)
+        if not life.news:
+            return
+        type_ = event.type
+        self.counts.watch(life, type_)
+        track = life.track
+        if type_ == "ADDED":
             record = self._by_job.get(life.owner_uid)
             if record is None:
                 return
-            life.track = record.gang.jobs[life.owner_uid]
-        if life.track is not None:
-            life.track.gang.pod(life, event.time)
+            track = life.track = record.gang.jobs[life.owner_uid]
+        if track is not None:
+            track.gang.pod(life, track, event.time)
 
 
 def replay(rows: Iterable[Row]) -> Recorder:

@@ -125,21 +125,17 @@ class RestartClock:
 
     def __init__(self) -> None:
         self.records: list[Restart] = []
-        self._current: Restart | None = None
-
-    @property
-    def open(self) -> Restart | None:
-        """The record that waits for a step, if one does."""
-        return self._current
+        #: The record that waits for a step, if one does.
+        self.open: Restart | None = None
 
     def _begin(self, record: Restart) -> None:
         self.records.append(record)
-        self._current = record
+        self.open = record
 
     def look(self, lacks: str) -> None:
         """Note what the open record waits for, before it is looked at."""
-        if self._current is not None:
-            self._current.lacks = _lacks(self._current, lacks)
+        if self.open is not None:
+            self.open.lacks = _lacks(self.open, lacks)
 
     def opened(self, kind: str, time: int) -> None:
         """Begin a start or resume."""
@@ -151,7 +147,7 @@ class RestartClock:
         if cause is not None:
             troubled = (cause.lost_at, cause.failure_target_at, cause.failed_at)
             begin = min((t for t in troubled if t >= 0), default=time)
-        before = self._current
+        before = self.open
         if before is not None:
             begin = max(begin, before.begin)
             self.closed("superseded", begin, "restore")
@@ -170,7 +166,7 @@ class RestartClock:
 
     def pod(self, life: PodLife, time: int) -> None:
         """Take in a change of a pod of a current Job."""
-        record = self._current
+        record = self.open
         if record is None or time < record.begin:
             return
         if life.created == time:
@@ -185,7 +181,7 @@ class RestartClock:
 
     def job_gone(self, job: JobTrack, time: int) -> None:
         """Take in that a Job is gone."""
-        record = self._current
+        record = self.open
         if record is not None and job.uid in record._replaced:
             record.see(_TORN_DOWN, time)
             record._replaced.discard(job.uid)
@@ -196,12 +192,12 @@ class RestartClock:
 
     def closed(self, outcome: str, time: int, lacks: str) -> None:
         """End the open record, if there is one; ``lacks``: the part that was not over."""
-        record = self._current
+        record = self.open
         if record is not None:
             record._seen[_STEPPED] = max(time, record.begin)
             record.outcome = outcome
             record.lacks = _lacks(record, lacks) if lacks else ""
-            self._current = None
+            self.open = None
 
 
 def _lacks(record: Restart, part: str) -> str:
