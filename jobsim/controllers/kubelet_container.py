@@ -200,6 +200,8 @@ def _end(
     shared: bool,
 ) -> int:
     run = program.run
+    if type(run) is Fixed:
+        return min(now + run.value, NEVER)
     if isinstance(run, str):
         return NEVER
     return min(now + machine.sample(run, "run", *(() if shared else (container.name,)), restarts), NEVER)

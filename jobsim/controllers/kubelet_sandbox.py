@@ -86,9 +86,9 @@ def advance(box: Sandbox, machine: Machine, until: int) -> Sandbox:
         now = due_at(box)
         if now > until:
             break
-        if box.stage == "starting":
-            box = replace(box, stage="init")
-        box = settle(_elapse(box, machine, now), machine, now)
+        # While a sandbox is prepared no container has anything due.
+        box = replace(box, stage="init") if box.stage == "starting" else _elapse(box, machine, now)
+        box = settle(box, machine, now)
     return box
 
 
@@ -96,9 +96,9 @@ def settle(box: Sandbox, machine: Machine, now: int) -> Sandbox:
     """Return a sandbox after what must follow from the state of its containers."""
     if box.stage == "init":
         box = _continue_init(box, machine, now)
-    if box.stage == "up" and all(_is_over(run) for run in box.apps):
+    if box.stage == "up" and _all_over(box.apps):
         box = replace(box, stage="draining", init=_stop_sidecars(box, machine, now))
-    if box.stage == "draining" and all(_is_over(run) for run in box.init):
+    if box.stage == "draining" and _all_over(box.init):
         box = replace(box, stage="over")
     return box
 
@@ -114,13 +114,13 @@ def begin_stop(box: Sandbox, machine: Machine, now: int, grace_s: int, stop_ns: 
         How long containers take to end when nobody kills them.
     """
     kill_at = now + grace_s * SECOND
-    box = replace(box, stopping_at=now, kill_at=kill_at)
     if box.stage in ("starting", "init"):
         # Nothing worth saving runs yet: init containers get the same signal, app containers never start.
-        runs = tuple(signalled(run, now, stop_ns, kill_at) for run in box.init)
-        return settle(replace(box, stage="draining", init=runs), machine, now)
-    apps = tuple(signalled(run, now, stop_ns, kill_at) for run in box.apps)
-    return settle(replace(box, apps=apps), machine, now)
+        runs = tuple([signalled(run, now, stop_ns, kill_at) for run in box.init])
+        stopped = replace(box, stage="draining", init=runs, stopping_at=now, kill_at=kill_at)
+        return settle(stopped, machine, now)
+    apps = tuple([signalled(run, now, stop_ns, kill_at) for run in box.apps])
+    return settle(replace(box, apps=apps, stopping_at=now, kill_at=kill_at), machine, now)
 
 
 def shorten_stop(box: Sandbox, kill_at: int) -> Sandbox:
@@ -136,8 +136,14 @@ def shorten_stop(box: Sandbox, kill_at: int) -> Sandbox:
     )
 
 
-def _is_over(run: ContainerRun) -> bool:
-    return run.state != "running" and run.restart_at == NEVER
+def _all_over(runs: tuple[ContainerRun, ...]) -> bool:
+    """Tell whether no container runs or will run again."""
+    for run in runs:
+        if run.state == "running":
+            return False
+        if run.restart_at != NEVER:
+            return False
+    return True
 
 
 def _elapse(box: Sandbox, machine: Machine, now: int) -> Sandbox:
@@ -156,7 +162,10 @@ def _elapse(box: Sandbox, machine: Machine, now: int) -> Sandbox:
             ]
         )
     after = replace(box, apps=apps, init=init)
-    return _restart_all(after, now) if any(run.restarts_all for run in (*init, *apps)) else after
+    for run in (*init, *apps):
+        if run.restarts_all:
+            return _restart_all(after, now)
+    return after
 
 
 def _restart_all(box: Sandbox, now: int) -> Sandbox:

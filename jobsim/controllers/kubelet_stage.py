@@ -116,8 +116,9 @@ def transition(
 def _events(pod: Pod, before: Sandbox, after: Sandbox) -> tuple[EventRecord, ...]:
     """Return the Warnings about containers that now wait for their back-off."""
     found: tuple[EventRecord, ...] = ()
-    for container, was, run in zip(pod.spec.containers, before.apps, after.apps, strict=False):
-        if run.restart_at != NEVER and was.restart_at == NEVER:
+    for i, run in enumerate(after.apps):
+        if run.restart_at != NEVER and before.apps[i].restart_at == NEVER:
+            container = pod.spec.containers[i]
             text = (
                 f"Back-off restarting failed container {container.name} "
                 f"in pod {pod.name}_{pod.namespace}({pod.uid})"

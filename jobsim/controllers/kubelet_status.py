@@ -43,7 +43,7 @@ def pod_status(pod: Pod, box: Sandbox, now: int, extra: tuple[Condition, ...] = 
     at = Time(floor_second(now))
     current = phase(box)
     verdict = box.verdict if box.stage == "over" else None
-    conditions = (*_conditions(pod, box, current, at), *extra)
+    conditions = _conditions(pod, box, current, at) + extra
     if verdict is not None and verdict.disruption:
         conditions += (
             Condition(
@@ -77,15 +77,18 @@ def phase(box: Sandbox) -> Phase:
     if box.stage == "over":
         if box.verdict is not None:
             return "Failed"
-        good = all(run.state == "terminated" and run.exit_code == 0 for run in box.apps)
-        return "Succeeded" if good else "Failed"
-    started = any(run.state != "waiting" for run in box.apps)
-    return "Running" if started else "Pending"
+        for run in box.apps:
+            if run.state != "terminated" or run.exit_code != 0:
+                return "Failed"
+        return "Succeeded"
+    for run in box.apps:
+        if run.state != "waiting":
+            return "Running"
+    return "Pending"
 
 
 def _conditions(pod: Pod, box: Sandbox, current: Phase, at: Time) -> tuple[Condition, ...]:
     """Return the four conditions that a kubelet owns, in its order."""
-    initialized = Condition(type="Initialized", status="True", last_transition_time=at)
     if current == "Succeeded":
         initialized = _condition("Initialized", at, "PodCompleted", status="True")
     elif box.init and box.stage in ("starting", "init"):
@@ -95,6 +98,8 @@ def _conditions(pod: Pod, box: Sandbox, current: Phase, at: Time) -> tuple[Condi
             if not (run.ready if is_sidecar(c) else run.state == "terminated" and run.exit_code == 0)
         ]
         initialized = _condition("Initialized", at, "ContainersNotInitialized", _names("incomplete", waiting))
+    else:
+        initialized = Condition(type="Initialized", status="True", last_transition_time=at)
     up = "True" if box.stage not in ("starting", "over") else "False"
     return (
         Condition(type="PodReadyToStartContainers", status=up, last_transition_time=at),
@@ -105,11 +110,11 @@ def _conditions(pod: Pod, box: Sandbox, current: Phase, at: Time) -> tuple[Condi
 
 def _readiness(pod: Pod, box: Sandbox, current: Phase, at: Time) -> tuple[Condition, Condition]:
     """Return Ready and ContainersReady, which differ only by readiness gates (not simulated)."""
-    unready = _unready(pod, box)
     if current == "Succeeded":
         return _condition("Ready", at, "PodCompleted"), _condition("ContainersReady", at, "PodCompleted")
     if current == "Failed":
         return _condition("Ready", at, "PodFailed"), _condition("ContainersReady", at, "PodFailed")
+    unready = _unready(pod, box)
     if unready:
         text = _names("unready", unready)
         return (
@@ -132,14 +137,14 @@ def _names(what: str, names: list[str]) -> str:
 
 def _unready(pod: Pod, box: Sandbox) -> list[str]:
     """Return the names of sidecars and app containers that are not ready, in the spec's order."""
-    names = [
-        c.name
-        for c, run in zip(pod.spec.init_containers, box.init, strict=True)
-        if is_sidecar(c) and not run.ready
-    ]
-    for container, run in zip(pod.spec.containers, box.apps, strict=True):
-        if not run.ready:
+    names = []
+    for i, run in enumerate(box.init):
+        container = pod.spec.init_containers[i]
+        if is_sidecar(container) and not run.ready:
             names.append(container.name)
+    for i, run in enumerate(box.apps):
+        if not run.ready:
+            names.append(pod.spec.containers[i].name)
     return names
 
 
