@@ -23,14 +23,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scenario", "testing"),
     ("report", "study"),
     ("moment",),
-    ("simulate",),
+    ("simulate", "e2e"),
     ("__init__",),
     ("cli",),
     ("__main__",),
 )
 #: Who may import what from outside.  A package that is not here is not a dependency.
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
-    "msgspec": ("api", "scenario", "trace", "results/log", "simulate"),
+    "msgspec": ("api", "scenario", "trace", "results", "report", "simulate"),
     "re2": ("controllers",),
     "numpy": (
         *("rng", "trace", "apiserver", "hardware", "workload", "results", "controllers/scheduler"),
@@ -38,6 +38,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     ),
     "networkx": ("hardware/topology",),
     "simpy": ("runtime",),
+    "jsonpatch": ("runtime/actions",),
     "yaml": ("scenario",),
     "hypothesis": ("testing",),
     "matplotlib": ("report",),

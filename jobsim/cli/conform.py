@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from jobsim.testing.conformance import CaseResult, Count, Report, run_files
+from jobsim.e2e.runner import run_e2e
+from jobsim.testing.conformance import FORMS, CaseResult, Count, Report, run_files
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="CASES.jsonl[.gz]...")
+@click.argument("files", nargs=-1, required=True, metavar="CASES.jsonl[.gz]|RUN.json...")
 @click.option("--only", metavar="ID", help="Run the one case of this id.")
 @click.option("--diff", is_flag=True, help="Show what was expected (-) and what came (+).")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
@@ -21,12 +22,12 @@ from jobsim.testing.conformance import CaseResult, Count, Report, run_files
 def conform(
     ctx: click.Context, files: Sequence[str], only: str | None, diff: bool, fail_fast: bool, output: str
 ) -> None:
-    """Run recorded cases of the real controllers through jobsim's own cores.
+    """Run recorded cases of the real controllers through jobsim's own cores, whole runs on its ring.
 
     Prints how many passed and failed, for each form of case; forms that are not known are skipped and
     named.  Exits 1 when a case fails.
     """
-    report = run_files(files, only, fail_fast=fail_fast)
+    report = run_files(files, only, fail_fast=fail_fast, forms={**FORMS, "e2e": run_e2e})
     if output == "json":
         click.echo(json.dumps(_data(report, diff=diff), indent=2))
     else:

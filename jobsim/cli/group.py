@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from jobsim.cli.progress import Interrupt
 from jobsim.errors import InputError, InputErrors, JobsimError
 
 #: Name: its module in this package, and its line in ``jobsim --help``.
@@ -118,5 +119,6 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process; SIGTERM ends it as an exception, so that nothing is left."""
+    signal.signal(signal.SIGINT, Interrupt())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     cli.main(prog_name="jobsim")

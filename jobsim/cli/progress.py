@@ -1,10 +1,11 @@
-"""A line on the terminal that says how far a long run is; nothing when stderr is no terminal."""
+"""While a long run goes on: a line on the terminal that says how far it is, and Ctrl-C."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 from jobsim.units import format_duration
@@ -12,6 +13,21 @@ from jobsim.units import format_duration
 #: A run must take this long before anything is shown, and then between two updates.
 PATIENCE_S, UPDATE_S = 2.0, 0.2
 _WIDTH = 24
+
+
+class Interrupt:
+    """The handler of SIGINT: raises KeyboardInterrupt, and remembers it.
+
+    An exception out of a signal handler can be lost: while numpy's Cython modules are being imported it is.
+    ``Progress`` raises it again.
+    """
+
+    def __init__(self) -> None:
+        self.heard = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.heard = True
+        raise KeyboardInterrupt
 
 
 class Progress:
@@ -32,6 +48,9 @@ class Progress:
         self._thread = threading.Thread(target=self._show, daemon=True)
 
     def __call__(self, now: int, timers: int) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if isinstance(handler, Interrupt) and handler.heard:
+            raise KeyboardInterrupt
         self._now, self._timers = now, timers
 
     def __enter__(self) -> Self:

@@ -65,9 +65,8 @@ def page(recorder: Recorder, summary: Mapping[str, Any], *, title: str, descript
 
 
 def _jobsets(summary: Mapping[str, Any]) -> list[list[object]]:
-    rows: list[list[object]] = [
-        ["NAMESPACE", "NAME", "TERMINALSTATE", "RESTARTS", "CREATED", "FINISHED", "ETTR"]
-    ]
+    header = ("NAMESPACE", "NAME", "TERMINALSTATE", "RESTARTS", "CREATED", "FINISHED", "ETTR")
+    rows: list[list[object]] = [[*header]]
     for row in summary["jobsets"]:
         times = (row["createdAt"], row["finishedAt"])
         shown = ["-" if at is None else clock(parse_duration(at)) for at in times]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jobsim.cli.progress import Interrupt, Progress
 from tests.cli.conftest import ROOT, Jobsim
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -122,6 +123,19 @@ def test_a_run_that_is_stopped_leaves_nothing_half_written(
     assert left == ["endless.yaml", *(["out", "out/summary.json"] if existing else [])]
     if existing:
         assert (folder / "summary.json").read_text() == "of an earlier run"
+
+
+def test_an_interrupt_that_was_lost_is_raised_again() -> None:
+    """Cython modules swallow what a signal handler raises while they are imported."""
+    handler = Interrupt()
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with Progress(None) as shown, pytest.raises(KeyboardInterrupt):
+            shown(0, 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_interrupt_of_check_ends_its_processes(start: Start, tmp_path: Path) -> None:
