@@ -97,16 +97,36 @@ def _family_key(obj: Object) -> str:
     return f"{obj.KIND}/{meta.namespace}/{jobset}/{labels.get(REPLICATED_JOB_NAME, '')}"
 
 
+class _Times(dict[int, str]):
+    """RFC 3339 by time; most rows of an instant share it."""
+
+    def __missing__(self, value: object) -> str:
+        if not isinstance(value, Time):
+            raise NotImplementedError(type(value))
+        if len(self) >= _TIMES_MAX:
+            self.clear()
+        text = self[value] = rfc3339(value)
+        return text
+
+
+def _json() -> msgspec.json.Encoder:
+    # A look-up in a dict as hook: no Python code runs for a time that was seen.
+    return msgspec.json.Encoder(enc_hook=_Times().__getitem__)
+
+
 class RowEncoder:
-    """Makes lines from changes and notes; keeps the siblings that rows refer to."""
+    """Makes rows and lines from changes; keeps the siblings that rows refer to."""
 
     def __init__(self) -> None:
         self._prototypes = Prototypes()
-        self._times: dict[int, str] = {}
-        self._encode = msgspec.json.Encoder(enc_hook=self._hook).encode
+        self._encode = _json().encode
 
     def watch(self, event: WatchEvent) -> bytes:
         """Return the line of one change, without its newline."""
+        return self._encode(self.row(event))
+
+    def row(self, event: WatchEvent) -> Row:
+        """Return the row of one change; its values are parts of the object."""
         obj, old, type_ = event.obj, event.old, event.type
         meta = obj.metadata
         row: Row = {
@@ -131,22 +151,7 @@ class RowEncoder:
             _put_pod_changes(row, old, obj)
         else:
             _put_changes(row, old, obj, 1)
-        return self._encode(row)
-
-    def note(self, time: int, kind: str, fields: dict[str, Any]) -> bytes:
-        """Return the line of something that is no change of an object."""
-        return self._encode({"note": kind, "time": time, **fields})
-
-    def _hook(self, value: Any) -> Any:
-        """Write a Time as RFC 3339; most rows of an instant share it."""
-        if isinstance(value, Time):
-            text = self._times.get(value)
-            if text is None:
-                if len(self._times) >= _TIMES_MAX:
-                    self._times.clear()
-                text = self._times[value] = rfc3339(value)
-            return text
-        raise NotImplementedError(type(value))
+        return row
 
 
 def blank(obj: Object) -> Object:
@@ -272,47 +277,49 @@ class Log:
     """
 
     def __init__(self) -> None:
-        self._open: list[bytes] = []
-        self._open_nbytes = 0
+        self._open = bytearray()
         self._chunks: list[bytes] = []
         self._hash = hashlib.sha256()
+        self._encode_into = _json().encode_into
 
     def append(self, line: bytes) -> None:
         """Add one line (without its newline)."""
-        self._open.append(line)
-        self._open_nbytes += len(line)
-        if self._open_nbytes >= CHUNK_NBYTES:
+        self._open += line
+        self._open += b"\n"
+        if len(self._open) >= CHUNK_NBYTES:
+            self._close_chunk()
+
+    def put(self, row: Row) -> None:
+        """Add one row of JSON values and parts of objects."""
+        lines = self._open
+        self._encode_into(row, lines, len(lines))
+        lines += b"\n"
+        if len(lines) >= CHUNK_NBYTES:
             self._close_chunk()
 
     def _close_chunk(self) -> None:
-        if not self._open:
-            return
-        self._open.append(b"")
-        chunk = b"\n".join(self._open)
-        self._open = []
-        self._open_nbytes = 0
-        self._hash.update(chunk)
-        self._chunks.append(_gzip_member(chunk))
+        if self._open:
+            self._hash.update(self._open)
+            self._chunks.append(_gzip_member(self._open))
+            self._open.clear()
 
     @property
     def digest(self) -> str:
         """Hex SHA-256 of all lines so far, each with its newline."""
         tail = self._hash.copy()
-        for line in self._open:
-            tail.update(line)
-            tail.update(b"\n")
+        tail.update(self._open)
         return tail.hexdigest()
 
     @property
     def nbytes(self) -> int:
         """Bytes held in memory."""
-        return sum(map(len, self._chunks)) + self._open_nbytes
+        return sum(map(len, self._chunks)) + len(self._open)
 
     def lines(self) -> Iterator[bytes]:
         """Yield all lines in order, without their newlines."""
         for chunk in self._chunks:
             yield from zlib.decompress(chunk, wbits=31).split(b"\n")[:-1]
-        yield from self._open
+        yield from bytes(self._open).split(b"\n")[:-1]
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows in order, decoded."""
@@ -345,7 +352,7 @@ class Log:
         return log
 
 
-def _gzip_member(data: bytes) -> bytes:
+def _gzip_member(data: bytes | bytearray) -> bytes:
     """Compress with a header that has neither time nor name."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
     return packer.compress(data) + packer.flush()

@@ -88,7 +88,7 @@ class Recorder:
     def watch(self, event: WatchEvent) -> None:
         """Take in one change of one object."""
         if self._encoder is not None:
-            self.log.append(self._encoder.watch(event))
+            self.log.put(self._encoder.row(event))
         self.time = event.time
         obj = event.obj
         if isinstance(obj, Pod):
@@ -112,7 +112,7 @@ class Recorder:
             JSON values.
         """
         if self._encoder is not None:
-            self.log.append(self._encoder.note(time, kind, fields))
+            self.log.put({"note": kind, "time": time, **fields})
         self.time = time
         if kind == "progress":
             record = self._by_name.get(f"{fields['namespace']}/{fields['name']}")
@@ -130,14 +130,17 @@ class Recorder:
         self.time = time
         if self._encoder is not None:
             about = event.about
-            fields = {
-                "component": component,
-                "type": event.type,
-                "reason": event.reason,
-                "message": event.message,
-                "about": {"kind": about.kind, "namespace": about.namespace, "name": about.name},
-            }
-            self.log.append(self._encoder.note(time, "event", fields))
+            self.log.put(
+                {
+                    "note": "event",
+                    "time": time,
+                    "component": component,
+                    "type": event.type,
+                    "reason": event.reason,
+                    "message": event.message,
+                    "about": {"kind": about.kind, "namespace": about.namespace, "name": about.name},
+                }
+            )
 
     def progress(self, time: int, namespace: str, name: str, state: str, degraded: float = 0.0) -> None:
         """Take in that the training of a JobSet is in a state from now on (``ledger.STATES``)."""

@@ -194,8 +194,9 @@ def test_rows_depend_on_values_not_on_sharing() -> None:
 
 
 def test_notes_stand_between_the_changes() -> None:
-    encoder = RowEncoder()
-    line = encoder.note(5, "event", {"reason": "Hello", "message": "a\nb"})
+    log = Log()
+    log.put({"note": "event", "time": 5, "reason": "Hello", "message": "a\nb"})
+    (line,) = log.lines()
     assert line == b'{"note":"event","time":5,"reason":"Hello","message":"a\\nb"}'
     assert Fold().apply(decode(line)) is None
 
@@ -225,6 +226,17 @@ def test_digest_is_the_hash_of_the_lines() -> None:
     assert log.digest == "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7"  # sha256("a\n")
     log.append(b"b")
     assert log.digest != "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7"
+
+
+def test_rows_and_their_lines_make_the_same_log() -> None:
+    story = one_restart()
+    by_row, by_line = Log(), Log()
+    encoder = RowEncoder()
+    for event, line in zip(story.events, encoded(story), strict=True):
+        by_row.put(encoder.row(event))
+        by_line.append(line)
+    assert list(by_row.lines()) == list(by_line.lines())
+    assert by_row.digest == by_line.digest
 
 
 def test_a_truncated_file_is_an_error_that_names_it(tmp_path: Path) -> None:
