@@ -49,7 +49,7 @@ def sort(job: Job, owned: Sequence[Pod], orphans: Sequence[Pod]) -> Claims:
         kept = tuple(pod for pod in owned if matches(selector, pod.metadata.labels))
     if job.terminating:
         return Claims(kept=kept)
-    adopt = tuple(pod for pod in orphans if not pod.terminating and matches(selector, pod.metadata.labels))
+    adopt = tuple([pod for pod in orphans if not pod.terminating and matches(selector, pod.metadata.labels)])
     return Claims(kept=kept, release=tuple(strangers), adopt=adopt)
 
 

@@ -31,12 +31,14 @@ def completion_index(annotations: Labels) -> int:
 def _index(text: str | None) -> int:
     if text is None:
         return NO_INDEX
-    digits = text.removeprefix("+")
+    digits = text if text.isdecimal() else text.removeprefix("+")
     return int(digits) if digits.isdecimal() and digits.isascii() else NO_INDEX
 
 
 def _index_set(texts: list[str | None]) -> Intervals:
     """Return the valid indexes among annotation values."""
+    if not texts:
+        return ()
     found = [_index(text) for text in texts]
     return indexes.of([index for index in found if index != NO_INDEX])
 

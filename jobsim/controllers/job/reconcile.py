@@ -154,7 +154,8 @@ def _begin(job: Job, tally: PodTally, memory: Memory, now: int) -> Sync:
     """Return the pass with its counts, before anything is decided."""
     status = job.status
     uncounted = status.uncounted_terminated_pods or UncountedTerminatedPods()
-    status = replace(status, uncounted_terminated_pods=uncounted)
+    if status.uncounted_terminated_pods is None:
+        status = replace(status, uncounted_terminated_pods=uncounted)
     if status.start_time is None and not is_suspended(job):
         status = replace(status, start_time=Time(now))
     sync = Sync(
@@ -195,7 +196,7 @@ def _judge(sync: Sync) -> Sync:
         sync, finish = _failed_by_deadline(sync)
     if finish is None and indexed(sync.job):
         finish = _failed_by_indexes(sync) or _succeeded_by_policy(sync)
-    return replace(sync, finish=finish)
+    return sync if finish is None else replace(sync, finish=finish)
 
 
 def _announced(sync: Sync) -> Condition | None:
@@ -297,12 +298,10 @@ def _settle(sync: Sync) -> Plan:
     status = sync.status
     counts = (sync.active, sync.ready, sync.terminating)
     changed = counts != (status.active, status.ready, status.terminating)
-    start = status.start_time
+    start = None if status.start_time is None else Time(floor_second(status.start_time))
+    if not changed and start == status.start_time:
+        return track(sync)
     status = replace(
-        status,
-        active=sync.active,
-        ready=sync.ready,
-        terminating=sync.terminating,
-        start_time=None if start is None else Time(floor_second(start)),
+        status, active=sync.active, ready=sync.ready, terminating=sync.terminating, start_time=start
     )
     return track(replace(sync, status=status, flush=sync.flush or changed))

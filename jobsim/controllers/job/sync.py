@@ -12,6 +12,7 @@ from jobsim.api.batch import Job, JobStatus
 from jobsim.api.core import ObjectReference
 from jobsim.api.meta import Condition
 from jobsim.api.plan import EventRecord, Outcome, Plan, WriteResult, reference
+from jobsim.apiserver.index import owner_uid
 from jobsim.controllers.job.backoff import Backoff
 from jobsim.controllers.job.indexes import Intervals
 from jobsim.controllers.job.memory import Memory, revision
@@ -117,8 +118,6 @@ def remember_pod_writes(memory: Memory, results: tuple[WriteResult, ...]) -> Mem
     for result in results:
         obj = result.obj
         # A pod without the controller reference is none of the Job's, its event would not be noted.
-        if obj is not None:
-            owner = obj.controller()
-            if owner is not None and owner.uid == memory.uid:
-                latest = max(latest, revision(obj))
+        if obj is not None and owner_uid(obj) == memory.uid:
+            latest = max(latest, revision(obj))
     return memory if latest == memory.wrote_pods else replace(memory, wrote_pods=latest)

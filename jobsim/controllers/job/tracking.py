@@ -46,7 +46,8 @@ def track(sync: Sync) -> Plan:
     uncounted = sync.status.uncounted_terminated_pods or UncountedTerminatedPods()
     held = sync.tally.held_uids((*uncounted.succeeded, *uncounted.failed))
     status = _counted(sync.status, held)
-    sync = replace(sync, status=status, flush=sync.flush or status is not sync.status)
+    if status is not sync.status:
+        sync = replace(sync, status=status, flush=True)
     sync, account = _account(sync)
     sync = _interim_condition(sync)
     if not sync.flush:
@@ -61,6 +62,9 @@ def _account(sync: Sync) -> tuple[Sync, Account]:
     """Enter finished pods into the status, up to the limit of one sync."""
     job = sync.job
     ending = job.terminating or sync.finish is not None
+    tracked = sync.tally.tracked(all_pods=ending)
+    if not tracked:
+        return _without_pods(sync), Account()
     before = job.status.uncounted_terminated_pods or UncountedTerminatedPods()
     current = sync.status.uncounted_terminated_pods or UncountedTerminatedPods()
     known_succeeded, known_failed = frozenset(before.succeeded), frozenset(before.failed)
@@ -69,7 +73,7 @@ def _account(sync: Sync) -> tuple[Sync, Account]:
     new_indexes: list[int] = []
     chosen: list[Tracked] = []
     full = False
-    for pod in sync.tally.tracked(all_pods=ending):
+    for pod in tracked:
         if not ending and not pod.succeeded and _waits(sync, pod):
             continue
         chosen.append(pod)
@@ -94,6 +98,16 @@ def _account(sync: Sync) -> tuple[Sync, Account]:
     return sync, Account(untrack=tuple(chosen), full=full)
 
 
+def _without_pods(sync: Sync) -> Sync:
+    """Return the pass where no pod is to be accounted for: the index sets are as they are."""
+    if not indexed(sync.job):
+        return sync
+    status, changed = _enter_indexes(sync, sync.status, [])
+    if status is sync.status:
+        return sync
+    return replace(sync, status=status, flush=sync.flush or changed)
+
+
 def _waits(sync: Sync, pod: Tracked) -> bool:
     """Tell whether a failed pod stays until its index has a new pod (K-JOB-57)."""
     if pod.index == NO_INDEX:
@@ -113,14 +127,14 @@ def _is_valid(job: Job, index: int) -> bool:
 
 def _enter_indexes(sync: Sync, status: JobStatus, new: list[int]) -> tuple[JobStatus, bool]:
     """Return a status with the index sets of this sync, and whether they differ from before."""
-    completed = indexes.union(sync.succeeded_indexes, indexes.of(new))
+    completed = indexes.union(sync.succeeded_indexes, indexes.of(new)) if new else sync.succeeded_indexes
     failed = None if sync.failed_indexes is None else indexes.as_text(sync.failed_indexes)
     text = indexes.as_text(completed)
+    succeeded = indexes.total(completed)
     changed = text != status.completed_indexes or failed != status.failed_indexes
-    status = replace(
-        status, succeeded=indexes.total(completed), completed_indexes=text, failed_indexes=failed
-    )
-    return status, changed
+    if not changed and succeeded == status.succeeded:
+        return status, False
+    return replace(status, succeeded=succeeded, completed_indexes=text, failed_indexes=failed), changed
 
 
 def _interim_condition(sync: Sync) -> Sync:
