@@ -97,6 +97,7 @@ def garbage_collector_core() -> Core:
         observe=lambda reader, namespace, name, memory: garbage_collector.observe(reader, namespace, name),
         reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),
         workers=20,
+        live=True,
     )
 
 

@@ -49,6 +49,9 @@ class Core(Struct):
     pull_forward : bool
         Whether a new event takes the place of a delay that a key waits for (controller-runtime's
         priority queue, C-QUE-04) or adds a look (client-go's, K-JOB-12).
+    live : bool
+        Whether it asks the server before it acts (K-JOB-125): what others do in the same instant, from
+        their caches, comes first.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Core(Struct):
     backoff_cap_ns: int = 1_000_000_000_000
     workers: int = 1
     pull_forward: bool = False
+    live: bool = False
 
 
 class Controller:
@@ -80,6 +84,7 @@ class Controller:
         self._engine = engine
         self._core = core
         self._wakes = core.wakes
+        self._begin = self._ask if core.live else self._drain
         self._note = core.note
         self._client = client
         self._record_event = partial(record, core.name)
@@ -144,9 +149,13 @@ class Controller:
             if armed.time <= ready:
                 return
             armed.cancel()
-        self._armed = self._engine.at(max(ready, self._engine.now), self._drain)
+        self._armed = self._engine.at(max(ready, self._engine.now), self._begin)
 
     # -- working -------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        """Let the others of this instant go first: the server has yet to answer."""
+        self._engine.after(0, self._drain)
 
     def _drain(self) -> None:
         self._armed = None
