@@ -168,7 +168,8 @@ class Cluster:
             PodRules(setup.rules),
             setup.seed,
             self.record,
-            lag=self._lag("kubelet"),
+            setup.kubelet,
+            self._lag("kubelet"),
         )
         silent: dict[str, int] = {}
         monitor = self._controller(components.node_core(silent, setup.control.node_monitor_grace_ns))
@@ -189,6 +190,11 @@ class Cluster:
         self._kubelets.finish(pod, code)
 
     # -- parts ---------------------------------------------------------------------------------
+
+    @property
+    def kubelets(self) -> Kubelets:
+        """The kubelets of all nodes."""
+        return self._kubelets
 
     def _controller(self, core: Core) -> Controller:
         client = self._client(core.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from jobsim.api.meta import Condition
 from jobsim.api.plan import Chain, EventRecord, Step
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
@@ -170,9 +171,20 @@ class Kubelets:
             pod, lambda seen, now: kubelet.fail_container(seen, now, exit_code, reason=reason)
         )
 
-    def finish(self, pod: Pod, exit_code: int) -> bool:
+    def finish(
+        self, pod: Pod, exit_code: int, container: str = "", conditions: tuple[Condition, ...] = ()
+    ) -> bool:
         """End all app containers of a pod now, without restart; tell whether they were running."""
-        return self._intervene(pod, lambda seen, now: kubelet.finish(seen, now, exit_code))
+        return self._intervene(
+            pod,
+            lambda seen, now: kubelet.finish(
+                seen, now, exit_code, container=container, conditions=conditions
+            ),
+        )
+
+    def restart_containers(self, pod: Pod) -> bool:
+        """Restart all app containers of a pod in no time; tell whether they were running."""
+        return self._intervene(pod, kubelet.restart_containers)
 
     def _intervene(self, pod: Pod, decide: Callable[[kubelet.Seen, int], Stage | None]) -> bool:
         state = self._pods.get(pod.metadata.uid)

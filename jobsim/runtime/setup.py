@@ -12,6 +12,7 @@ from typing import Any, Literal
 from jobsim.api._struct import Struct
 from jobsim.api.core import Node, Taint
 from jobsim.controllers.jobset.gates import Gates
+from jobsim.controllers.kubelet import REAL, KubeletProfile
 from jobsim.units import DAY, SECOND
 from jobsim.workload.behaviour import PodRule
 from jobsim.workload.laws import ZERO, Law
@@ -126,5 +127,6 @@ class Setup(Struct):
     actions: tuple[Action, ...] = ()
     failures: tuple[Failure, ...] = ()
     control: Control = Control()
+    kubelet: KubeletProfile = REAL
     strict: bool = False
     check_invariants: bool = False

@@ -82,8 +82,14 @@ class Report(NamedTuple):
         return Count(*(sum(column) for column in zip(*counts, strict=True))) if counts else Count()
 
 
-def run_case(case: Mapping[str, Any]) -> CaseResult:
+def run_case(case: Mapping[str, Any], forms: Mapping[str, Runner] = FORMS) -> CaseResult:
     """Run one recorded case.
+
+    Parameters
+    ----------
+    case : mapping
+    forms : mapping of str to callable
+        Who runs which form.
 
     Raises
     ------
@@ -93,7 +99,7 @@ def run_case(case: Mapping[str, Any]) -> CaseResult:
     for key in ("case", "of", "expect"):
         need(case, key)
     name, form = case["case"], case["of"]
-    runner = FORMS.get(form)
+    runner = forms.get(form)
     if runner is None:
         return CaseResult(name, form, passed=False, skipped=True, expected=None, got=None)
     verdict = runner(case)
@@ -113,7 +119,12 @@ def read_cases(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def _numbered_cases(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the cases of a file with their lines."""
+    """Yield the cases of a file with their lines; a whole run is a file of its own."""
+    if Path(path).suffix == ".json":
+        run = _whole_run(Path(path))
+        if run is not None:
+            yield 1, run
+            return
     for number, line in _lines(Path(path)):
         try:
             case = json.loads(line)
@@ -122,6 +133,19 @@ def _numbered_cases(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(case, dict):
             raise InputError("a case is a JSON object", file=str(path), line=number)
         yield number, case
+
+
+def _whole_run(file: Path) -> dict[str, Any] | None:
+    """Return a recorded run as a case, if a file holds one JSON object with an ``id`` and a ``truth``."""
+    try:
+        document = json.loads(file.read_bytes())
+    except OSError as err:
+        raise InputError(f"cannot be read: {err}", file=str(file)) from None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or not {"id", "truth"} <= document.keys():
+        return None
+    return {**document, "case": document["id"], "of": "e2e", "expect": document["truth"]}
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
@@ -137,7 +161,13 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
         raise InputError(f"cannot be read: {err}", file=str(file)) from None
 
 
-def run_files(paths: Sequence[str | Path], only: str | None = None, *, fail_fast: bool = False) -> Report:
+def run_files(
+    paths: Sequence[str | Path],
+    only: str | None = None,
+    *,
+    fail_fast: bool = False,
+    forms: Mapping[str, Runner] = FORMS,
+) -> Report:
     """Run the cases of files.
 
     Parameters
@@ -147,33 +177,35 @@ def run_files(paths: Sequence[str | Path], only: str | None = None, *, fail_fast
         The id of the one case to run.
     fail_fast : bool
         Stop at the first failure.
+    forms : mapping of str to callable
+        Who runs which form.
 
     Raises
     ------
     InputError
         A file, a line or a case cannot be read, or no case has the id asked for.
     """
-    forms: dict[str, Count] = {}
+    counts: dict[str, Count] = {}
     failures: list[CaseResult] = []
     for path in paths:
         for line, case in _numbered_cases(path):
             if only is not None and case.get("case") != only:
                 continue
-            result = _run_at(path, line, case)
-            forms[result.form] = _counted(forms.get(result.form, Count()), result)
+            result = _run_at(path, line, case, forms)
+            counts[result.form] = _counted(counts.get(result.form, Count()), result)
             if not (result.passed or result.skipped):
                 failures.append(result)
                 if fail_fast:
-                    return Report(forms, failures)
-    if only is not None and not forms:
+                    return Report(counts, failures)
+    if only is not None and not counts:
         raise InputError(f"no case is called {only!r}")
-    return Report(forms, failures)
+    return Report(counts, failures)
 
 
-def _run_at(path: str | Path, line: int, case: Mapping[str, Any]) -> CaseResult:
+def _run_at(path: str | Path, line: int, case: Mapping[str, Any], forms: Mapping[str, Runner]) -> CaseResult:
     """Run a case; an error names its place."""
     try:
-        return run_case(case)
+        return run_case(case, forms)
     except InputError as err:
         raise InputError(err.text, file=str(path), line=line) from err
 
