@@ -58,7 +58,8 @@ def page(recorder: Recorder, summary: Mapping[str, Any], *, title: str, descript
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n<h1>{escape(title)}</h1>\n"
         + "\n".join(filter(None, sections))
         + f"\n<footer>{foot}</footer>\n</body>\n</html>\n"
     )
