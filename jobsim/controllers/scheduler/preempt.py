@@ -2,8 +2,9 @@
 
 Source: kubernetes pkg/scheduler/framework/preemption/preemption.go,
 plugins/defaultpreemption/default_preemption.go.
-Differs: upstream starts its dry runs at a random node and breaks the last tie by map order; here both
-follow the order of the node list (``offset`` moves the start).
+Differs: upstream starts its dry runs at a random node and breaks the last tie by map order; here the
+dry runs follow the order of the node list (``offset`` moves the start), and of victims that started in
+one second the one that was placed last goes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Preemption(Struct):
 class _Candidate(Struct):
     node: int
     victims: tuple[Pod, ...]
-    starts: tuple[int, ...]
+    #: When each of them started, and its place among those placed: start times are whole seconds.
+    starts: tuple[tuple[int, int], ...]
     violations: int
 
 
@@ -117,8 +119,8 @@ def _dry_runs(
     return clean + violating
 
 
-def _preference(candidate: _Candidate) -> tuple[int, int, int, int, int]:
-    """Order candidates: the smaller the better, in upstream's five steps; the first of equals wins."""
+def _preference(candidate: _Candidate) -> tuple[int, int, int, int, int, int]:
+    """Order candidates: the smaller the better, in upstream's five steps and one of ours."""
     priorities = [pod.spec.priority or 0 for pod in candidate.victims]
     highest = max(priorities)
     earliest = min(s for s, p in zip(candidate.starts, priorities, strict=True) if p == highest)
@@ -127,7 +129,8 @@ def _preference(candidate: _Candidate) -> tuple[int, int, int, int, int]:
         priorities[0],
         sum(p + _PRIORITY_SHIFT for p in priorities),
         len(priorities),
-        -earliest,
+        -earliest[0],
+        -earliest[1],
     )
 
 
@@ -168,7 +171,7 @@ def _reprieve(snapshot: Snapshot, view: PodView, node: int, lower: list[Placed])
     return _Candidate(
         node=node,
         victims=tuple(placed.pod for placed in victims),
-        starts=tuple(placed.start for placed in victims),
+        starts=tuple((placed.start, placed.sequence) for placed in victims),
         violations=violations,
     )
 

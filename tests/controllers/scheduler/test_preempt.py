@@ -40,7 +40,7 @@ def victims(decision: Decision) -> list[str]:
         ("lowest sum", [("a", 3, 2, 0), ("a", 3, 2, 0), ("b", 3, 2, 0), ("b", 1, 2, 0)], "b", ["b2", "b3"]),
         ("fewest victims, by their sum", [("a", 3, 2, 0), ("a", 3, 2, 0), ("b", 3, 4, 0)], "b", ["b2"]),
         ("latest start", [("a", 3, 4, 1), ("b", 3, 4, 9)], "b", ["b1"]),
-        ("first of equals", [("a", 3, 4, 5), ("b", 3, 4, 5)], "a", ["a0"]),
+        ("placed last of equals", [("a", 3, 4, 5), ("b", 3, 4, 5)], "b", ["b1"]),
         ("equal priority is safe", [("a", 10, 4, 0), ("b", 3, 4, 0)], "b", ["b1"]),
     ],
 )
