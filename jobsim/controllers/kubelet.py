@@ -112,17 +112,22 @@ _DEADLINE = Verdict(
 )
 
 
+#: A container that was never started.
+_WAITING = ContainerRun()
+
+
 def _admit(seen: Seen, now: int) -> Stage:
     """Take a pod in: from here on there is a sandbox."""
     pod, behaviour = seen.pod, seen.behaviour
     spec = pod.spec
-    runs = tuple([ContainerRun()] * len(spec.containers))
-    init = tuple([ContainerRun()] * len(spec.init_containers))
     if seen.profile.instant:
         return _admit_instantly(seen, now)
+    runs = (_WAITING,) * len(spec.containers)
+    init = (_WAITING,) * len(spec.init_containers)
     machine = machine_of(seen)
     pulled = _pull(seen, machine, now)
-    start_at = max((at for _, at in pulled), default=now) + machine.sample(behaviour.start, "start")
+    pulled_at = max([at for _, at in pulled]) if pulled else now
+    start_at = pulled_at + machine.sample(behaviour.start, "start")
     box = Sandbox(stage="starting", admitted_at=now, start_at=start_at, init=init, apps=runs)
     if pod.terminating:
         return Stage(at=now, sandbox=box)
