@@ -80,7 +80,9 @@ class TestVersions:
         one = store.create(job(), 0)
         store.update_status(replace(one, status=JobStatus(active=1)), 1)
         free = one.with_meta(resource_version="")
-        assert store.update_status(replace(free, status=JobStatus(active=2)), 2).status.active == 2  # type: ignore[attr-defined]
+        got = store.update_status(replace(free, status=JobStatus(active=2)), 2)
+        assert isinstance(got, Job)
+        assert got.status.active == 2
 
     def test_a_write_that_changes_nothing_writes_nothing(self, store: Store, log: list[WatchEvent]) -> None:
         one = store.create(job(), 0)
@@ -213,7 +215,9 @@ class TestGracefulDeletion:
         store.create(pod(), 0)
         store.delete(delete("p", "Pod", grace_s=20), 0)
         store.delete(delete("p", "Pod", grace_s=60), seconds(1))
-        assert store.get(Pod, "ns", "p").metadata.deletion_grace_period_seconds == 20  # type: ignore[union-attr]
+        left = store.get(Pod, "ns", "p")
+        assert left is not None
+        assert left.metadata.deletion_grace_period_seconds == 20
         store.delete(delete("p", "Pod", grace_s=3), seconds(2))
         left = store.get(Pod, "ns", "p")
         assert left is not None

@@ -30,40 +30,36 @@ def told(play: Play, **more: Any) -> dict[str, Any]:
     )
 
 
+TOP_KEYS = [
+    "seed",
+    "digest",
+    "simulatedSeconds",
+    "stop",
+    "apiWrites",
+    "writesBy",
+    "pods",
+    "jobsets",
+    "warnings",
+]
+JOBSET_KEYS = [
+    *("namespace", "name", "terminalState", "restarts", "restartsCountTowardsMax"),
+    *("createdAt", "finishedAt", "deleted", "conditions", "ledger"),
+]
+
+
 def test_keys_and_their_order(play: Play) -> None:
     jobset, jobs, pods = two_jobs(play)
     fail_and_restart(play, jobset, jobs, pods)
     play.at(150.25).finish(jobset)
     found = told(play)
-    assert list(found) == [
-        "seed",
-        "digest",
-        "simulatedSeconds",
-        "stop",
-        "apiWrites",
-        "writesBy",
-        "pods",
-        "jobsets",
-        "warnings",
-    ]
+    assert list(found) == TOP_KEYS
     assert found["digest"] == play.recorder.log.digest
     assert found["simulatedSeconds"] == 150.25
     assert found["apiWrites"] == 10
     assert list(found["writesBy"].items()) == [("create pods", 8), ("update-status jobsets", 2)]
     assert found["pods"] == {"created": 8, "succeeded": 0, "failed": 1, "deleted": 4}
     (js,) = found["jobsets"]
-    assert list(js)[:10] == [
-        "namespace",
-        "name",
-        "terminalState",
-        "restarts",
-        "restartsCountTowardsMax",
-        "createdAt",
-        "finishedAt",
-        "deleted",
-        "conditions",
-        "ledger",
-    ]
+    assert list(js)[: len(JOBSET_KEYS)] == JOBSET_KEYS
     assert js["ledger"] == {
         "elapsed_s": 150.25,
         "useful_s": 20.25,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from jobsim.api.batch import Job
@@ -267,16 +269,17 @@ class TestFailures:
 
 
 class TestTraining:
-    WORK = {
+    WORK: ClassVar[dict[str, object]] = {
         "match": {"jobset": "train"},
         "step": "2s",
         "steps": 300,
         "init": "10s",
-        "checkpoint": {"every": "100s", "write": "5s", "load": "20s"},
     }
+    SAVING: ClassVar[dict[str, object]] = {"every": "100s", "write": "5s", "load": "20s"}
 
     def run(self, *failures: dict[str, object], **checkpoint: object) -> Lab:
-        work = {**self.WORK, "checkpoint": {**self.WORK["checkpoint"], **checkpoint}}  # type: ignore[dict-item]
+        saving = {**self.SAVING, **checkpoint}
+        work = {**self.WORK, "checkpoint": saving}
         return Lab(
             jobset(failurePolicy={"maxRestarts": 9}),
             pods=[{"match": {}, "start": "1s", "run": "workload", "stop": "1s"}],
