@@ -12,6 +12,55 @@ LIMIT = "BackoffLimitExceeded: Job has reached the specified backoff limit"
 END = "Completed: Job completed"
 
 
+class TestScale:
+    def test_down(self) -> None:
+        """K-JOB-37: the pod that does most stays."""
+        fewer = {"at": 3, "job": {"spec": {"parallelism": 1}}}
+        assert play(job(parallelism=3), running(0.2, 1), fewer, until=9)[5:] == [
+            "3 untrack 0",
+            "3 untrack 2",
+            "3 delete 0",
+            "3 delete 2",
+            "3 status active=1 ready=1 terminating=2",
+            "4 status active=1 ready=1",
+        ]
+
+    def test_indexes_beyond_the_new_end_are_forgotten(self) -> None:
+        """K-JOB-85."""
+        fewer = {"at": 5, "job": {"spec": {"parallelism": 2, "completions": 2}}}
+        lines = play(indexed(3), ended(2, 2), fewer, ended(7, 0), ended(7, 1))
+        assert lines[4:7] == ["3 status active=2 succeeded=1 done=2", "3 untrack 2", "5 status active=2"]
+        assert lines[-2] == "8 status succeeded=2 done=0,1 SuccessCriteriaMet Complete"
+
+    def test_five_hundred_at_a_time(self) -> None:
+        """K-JOB-31, K-JOB-34."""
+        lines = play(job(parallelism=600), until=3)
+        assert sum(text.startswith("0 create") for text in lines) == 500
+        assert sum(text.startswith("1 create") for text in lines) == 100
+
+    def test_finished_pods_in_portions(self) -> None:
+        """K-JOB-100."""
+        script = [ended(2, pod) for pod in range(501)]
+        lines = play(indexed(501), *script, until=9)
+        assert sum(text.startswith("3 untrack") for text in lines) == 500
+        assert [text for text in lines if not text.startswith(("0", "3 untrack"))] == [
+            "1 create 500 index 500",
+            "1 status active=501",
+            "3 status succeeded=501 done=0-500 SuccessCriteriaMet",
+            "4 untrack 500",
+            "4 status succeeded=501 done=0-500 SuccessCriteriaMet Complete",
+            f"4 {END}",
+        ]
+
+    def test_doubled_indexes_go(self) -> None:
+        """K-JOB-37: of each index the best stays, strangers go first."""
+        double = {"metadata": {"name": "j-0-x", **_owned(index="0")}, "spec": {"containers": []}}
+        lost = {"metadata": {"name": "j-7-x", **_owned(index="7")}, "spec": {"containers": []}}
+        script = (running(0.2, 0), {"at": 2, "podCreate": double}, {"at": 2, "podCreate": lost})
+        lines = play(indexed(1), *script, until=9)
+        assert [text for text in lines if "delete" in text] == ["3 delete 1", "3 delete 2"]
+
+
 class TestOwnership:
     def test_an_orphan_is_adopted_and_a_stranger_released(self) -> None:
         """K-JOB-20.7."""
