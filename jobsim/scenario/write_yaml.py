@@ -20,7 +20,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     """Quote what kubectl would read back as something else than text (``on``, ``0644``)."""
-    plain = dumper.resolve(yaml.ScalarNode, text, (True, False)) == _STR and _stays_text(text)
+    untyped: Any = dumper
+    plain = untyped.resolve(yaml.ScalarNode, text, (True, False)) == _STR and _stays_text(text)
     style = "|" if "\n" in text else None if plain else '"'
     return dumper.represent_scalar(_STR, text, style=style)
 

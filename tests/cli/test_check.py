@@ -12,6 +12,7 @@ from tests.cli.conftest import ROOT, Jobsim
 FILE = str(ROOT / "scenarios/ttl.yaml")
 
 
+@pytest.mark.slow
 def test_same_for_every_file_and_seed(jobsim: Jobsim) -> None:
     other = str(ROOT / "scenarios/mpi-workers-first.yaml")
     result = jobsim("check", FILE, other, "--seeds", "2")
@@ -44,6 +45,7 @@ def test_a_refusal_is_compared_too(jobsim: Jobsim, tmp_path: Path) -> None:
     assert result.stdout == f"{file} seed 0: same, digest none (exit code 1)\n"
 
 
+@pytest.mark.slow
 def test_options_are_handed_on(jobsim: Jobsim) -> None:
     words = ["--until", "10s", "--gate", "RestartJob=true", "--jobset-version", "main", "--strict"]
     short, full = jobsim("check", FILE, *words), jobsim("check", FILE)

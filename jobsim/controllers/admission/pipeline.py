@@ -95,7 +95,9 @@ class Admission:
         decoded = manifest.decode(doc, namespace, repeated)
         if decoded["kind"] == "JobSet":
             self._check_namespace(decoded["metadata"]["namespace"], reader)
-            return manifest.as_object(manifest.create_jobset(decoded, reader, self.gates, self.suffix))
+            jobset = manifest.as_object(manifest.create_jobset(decoded, reader, self.gates, self.suffix))
+            self._note_queue(jobset, reader)
+            return jobset
         obj = with_name(manifest.as_object(manifest.without_system_meta(decoded)), self.suffix)
         self.admit_create(obj, reader)
         return obj
