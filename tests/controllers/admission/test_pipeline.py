@@ -291,7 +291,7 @@ def test_other_objects_are_checked_for_their_metadata() -> None:
         admission().admit_create(node, EMPTY)
     good = Node(metadata=ObjectMeta(name="n", uid="u"))
     assert admission().admit_create(good, EMPTY) == good
-    with pytest.raises(ApiError, match="metadata.name: Invalid value"):
+    with pytest.raises(ApiError, match=r"metadata\.name: Invalid value"):
         admission().admit_update(good.with_meta(name="m"), good, EMPTY)
     assert admission().admit_update(good.with_meta(labels={"a": "b"}), good, EMPTY).metadata.labels == {
         "a": "b"

@@ -296,7 +296,7 @@ def test_hostnames_are_checked_pod_by_pod() -> None:
     stored = chain.admit_create(good, EMPTY)
     assert isinstance(stored, Pod)
     assert stored.spec.hostname == "j-0"
-    with pytest.raises(ApiError, match="spec.hostname: Invalid value"):
+    with pytest.raises(ApiError, match=r"spec\.hostname: Invalid value"):
         chain.admit_create(replace(good, spec=replace(good.spec, hostname="J")), EMPTY)
 
 
