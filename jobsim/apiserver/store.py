@@ -11,6 +11,8 @@ clauses C-API-01, C-ENV-01, K-JOB-03, K-JOB-120..124, K-POD-40.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import compress
+from operator import is_not
 from typing import Literal, cast
 
 from jobsim.api._struct import Time, astuple, replace
@@ -26,6 +28,10 @@ FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 #: Grace period of a pod whose spec says none (core/v1 defaults).
 DEFAULT_GRACE_S = 30
+
+_STATUS_FIELDS = PodStatus.__struct_fields__
+_STATUS_POSITIONS = range(len(_STATUS_FIELDS))
+_NO_STATUS = astuple(PodStatus())
 
 Subscriber = Callable[[WatchEvent], None]
 
@@ -273,8 +279,10 @@ def merge_pod_status(old: PodStatus, patch: PodStatus) -> PodStatus:
     not change keeps its lastTransitionTime.
     """
     changes: dict[str, object] = {}
-    # A patch sets three or four of 20 fields: look at the values first, at names only then.
-    for name, value in zip(PodStatus.__struct_fields__, astuple(patch), strict=True):
+    # A patch sets three or four of 20 fields: no Python code runs for one that has its default.
+    values = astuple(patch)
+    for i in compress(_STATUS_POSITIONS, map(is_not, values, _NO_STATUS)):
+        name, value = _STATUS_FIELDS[i], values[i]
         # Time 0 is an instant like any other.
         if (value or type(value) is Time) and name != "conditions" and value != getattr(old, name):
             changes[name] = value

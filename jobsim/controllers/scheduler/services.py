@@ -38,6 +38,11 @@ class ServiceIndex:
         merged: dict[str, str] = {}
         if not self._selectors:
             return merged
+        if len(self._selectors) < len(labels):
+            for (of, _), selector in self._selectors.items():
+                if of == namespace and matches_map(selector, labels):
+                    merged.update(selector)
+            return merged
         for key, value in labels.items():
             found = self._by_pair.get((namespace, key, value))
             if found:
