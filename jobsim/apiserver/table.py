@@ -246,4 +246,4 @@ class ObjectTable:
 
 def _objects(table: _KindTable, bucket: _Bucket) -> list[Object]:
     objects = table.objects
-    return [objects[cast("Key", key)] for key in bucket.ordered()]
+    return [objects[key] for key in bucket.ordered()]  # type: ignore[index]
