@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from jobsim.e2e.runner import run_e2e
-from jobsim.testing.conformance import FORMS, CaseResult, Count, Report, run_files
+from jobsim.e2e.forms import ALL_FORMS
+from jobsim.testing.conformance import CaseResult, Count, Report, run_files
 
 
 @click.command()
@@ -27,7 +27,7 @@ def conform(
     Prints how many passed and failed, for each form of case; forms that are not known are skipped and
     named.  Exits 1 when a case fails.
     """
-    report = run_files(files, only, fail_fast=fail_fast, forms={**FORMS, "e2e": run_e2e})
+    report = run_files(files, only, fail_fast=fail_fast, forms=ALL_FORMS)
     if output == "json":
         click.echo(json.dumps(_data(report, diff=diff), indent=2))
     else:
@@ -70,4 +70,9 @@ def _data(report: Report, *, diff: bool) -> dict[str, object]:
         for result in report.failures
     ]
     forms = {form: count._asdict() for form, count in report.forms.items()}
-    return {"total": report.total._asdict(), "forms": forms, "failures": failures}
+    return {
+        "total": report.total._asdict(),
+        "forms": forms,
+        "failed": [result.case for result in report.failures],
+        "failures": failures,
+    }

@@ -7,8 +7,7 @@ maps in random order, so several complaints in one message are compared as a set
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobsim.api import codec
@@ -32,11 +31,16 @@ EVENT_NOTE_LENGTH_MAX = 1024
 _NOT_COMPARED = ("managedFields", "uid", "creationTimestamp", "resourceVersion", "generation", "selfLink")
 
 
-def run_admission(case: Case) -> Verdict:
+#: Reads a text's documents as kubectl does (``scenario.yaml.load_documents``): handed in, because the
+#: package that reads files lies beside this one.
+Load = Callable[[str, str], Sequence[Any]]
+
+
+def run_admission(case: Case, *, load: Load) -> Verdict:
     """Run a case: decode the text as kubectl does, send it through admission, compare the answer."""
     expect = dict(need(case, "expect"))
     expect.pop("note", None)
-    got = _answer(case)
+    got = _answer(case, load)
     if "client" in expect and expect["client"] == "kubectl" and "client" in got:
         got["client"] = "kubectl"
     if "then" in case:
@@ -87,9 +91,9 @@ def _child(case: Case, document: Mapping[str, Any]) -> dict[str, Any]:
     return {"job": {"metadata": data["metadata"], "spec": data["spec"]}}
 
 
-def _answer(case: Case) -> dict[str, Any]:
+def _answer(case: Case, load: Load) -> dict[str, Any]:
     try:
-        documents = _documents(need(case, "manifest"))
+        documents = load(need(case, "manifest"), "")
     except InputErrors as err:
         return {"client": err.errors[0].text}
     if not documents:
@@ -101,7 +105,7 @@ def _answer(case: Case) -> dict[str, Any]:
     try:
         if case["operation"] == "update":
             document = admission.update_document(
-                first.data, _old(case), namespace=namespace, repeated=repeated
+                first.data, _old(case, load), namespace=namespace, repeated=repeated
             )
         else:
             document = admission.create_document(
@@ -118,19 +122,9 @@ def _answer(case: Case) -> dict[str, Any]:
     return {**answer, "then": _normal(_child(case, document))} if "then" in case else answer
 
 
-def _documents(text: str) -> Sequence[Any]:
-    """Return a text's documents as kubectl reads them.
-
-    The reader lives beside this package, so it is looked up by name: a case may need what this
-    package as such may not.
-    """
-    documents: Sequence[Any] = import_module("jobsim.scenario.yaml").load_documents(text, "")
-    return documents
-
-
-def _old(case: Case) -> Mapping[str, Any]:
+def _old(case: Case, load: Load) -> Mapping[str, Any]:
     old = need(case, "old")
-    return old if isinstance(old, Mapping) else dict(_documents(old)[0].data)
+    return old if isinstance(old, Mapping) else dict(load(old, "")[0].data)
 
 
 def _stored(document: Mapping[str, Any]) -> Any:

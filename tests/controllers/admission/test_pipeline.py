@@ -17,6 +17,7 @@ from jobsim.apiserver.schema_errors import ClientError, problems
 from jobsim.apiserver.table import ObjectTable
 from jobsim.controllers.admission.pipeline import Admission
 from jobsim.controllers.jobset import Gates
+from jobsim.e2e.forms import ALL_FORMS
 from jobsim.errors import ApiError
 from jobsim.testing.conformance import run_files
 
@@ -55,7 +56,7 @@ def refusal(doc: Any, reader: ObjectTable = EMPTY, **options: Any) -> ApiError:
 
 def test_recorded_answers(shared_path: Any) -> None:
     """All recorded answers of a real API server, the first child Job's fate included."""
-    report = run_files([shared_path("conformance", "admission.jsonl.gz")])
+    report = run_files([shared_path("conformance", "admission.jsonl.gz")], forms=ALL_FORMS)
     assert report.failed == []
     assert report.total.passed >= 370
 
