@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobsim.results.lives import ENDED, PodLife
+from jobsim.results.lives import PodLife
 
 
 class PodCounts:
@@ -15,17 +15,12 @@ class PodCounts:
     def __init__(self) -> None:
         self.created = self.succeeded = self.failed = self.deleted = 0
 
-    def watch(self, life: PodLife, type_: str) -> None:
-        """Take in a change of a pod."""
-        if type_ == "ADDED":
-            self.created += 1
-        elif type_ == "DELETED":
-            self.deleted += 1
-        if life.news == ENDED:
-            if life.outcome == "Succeeded":
-                self.succeeded += 1
-            elif life.terminating < 0:
-                self.failed += 1
+    def ended(self, life: PodLife) -> None:
+        """Take in that a pod came to its phase Succeeded or Failed."""
+        if life.outcome == "Succeeded":
+            self.succeeded += 1
+        elif life.terminating < 0:
+            self.failed += 1
 
     def summary(self) -> dict[str, int]:
         """Return the counts by name, in the summary's order."""

@@ -349,9 +349,10 @@ class Gang:
     def pod(self, life: PodLife, track: JobTrack, time: int) -> None:
         """Take in a change of a pod of one of its Jobs."""
         current = track.attempt >= self.last.status.restarts
-        if current and self._clock.open is not None:
+        clock = self._clock
+        if current and clock.open is not None:
             self._ledger.settle(time)
-            self._clock.pod(life, time)
+            clock.pod(life, time)
         was, now = life.counted, life.counts()
         if now == was:
             return

@@ -20,7 +20,7 @@ from jobsim.results import goodput, restarts
 from jobsim.results.counts import PodCounts
 from jobsim.results.gang import Gang
 from jobsim.results.ledger import Ledger
-from jobsim.results.lives import PodLives
+from jobsim.results.lives import ENDED, PodLives
 from jobsim.results.log import Log, Row, RowEncoder
 from jobsim.results.log_fold import events
 from jobsim.results.restarts import RestartClock
@@ -211,14 +211,16 @@ class Recorder:
         life = self.pods.watch(event, pod)
         if not life.news:
             return
-        type_ = event.type
-        self.counts.watch(life, type_)
-        track = life.track
-        if type_ == "ADDED":
+        if life.news == ENDED:
+            self.counts.ended(life)
+        if event.old is None:
+            self.counts.created += 1
             record = self._by_job.get(life.owner_uid)
-            if record is None:
-                return
-            track = life.track = record.gang.jobs[life.owner_uid]
+            if record is not None:
+                life.track = record.gang.jobs[life.owner_uid]
+        elif event.type == "DELETED":
+            self.counts.deleted += 1
+        track = life.track
         if track is not None:
             track.gang.pod(life, track, event.time)
 

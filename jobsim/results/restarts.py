@@ -167,17 +167,20 @@ class RestartClock:
     def pod(self, life: PodLife, time: int) -> None:
         """Take in a change of a pod of a current Job."""
         record = self.open
-        if record is None or time < record.begin:
+        if record is None:
+            return
+        seen = record._seen
+        if time < seen[_BEGIN]:
             return
         if life.created == time:
-            record.see(_CREATED, time)
+            seen[_CREATED] = time
             if life.serial > record._serial:
                 record._serial = life.serial
                 record.pods_created += 1
         if life.bound == time:
-            record.see(_PLACED, time)
+            seen[_PLACED] = time
         if life.ready == time or life.running == time:
-            record.see(_STARTED, time)
+            seen[_STARTED] = time
 
     def job_gone(self, job: JobTrack, time: int) -> None:
         """Take in that a Job is gone."""
