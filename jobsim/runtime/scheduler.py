@@ -66,7 +66,10 @@ class Scheduler:
 
     def _hear(self, event: WatchEvent) -> None:
         pod = event.obj
-        if isinstance(pod, Pod) and _is_life_on_a_node(pod, event.old):
+        if isinstance(pod, Pod) and event.type == "MODIFIED" and _is_life_on_a_node(pod, event.old):
+            if _has_begun(pod, event.old):
+                # When it began decides who is preempted (K-SCH-30); it is no news to pods that wait.
+                self._snapshot.apply(event)
             return
         now = self._engine.now
         self._snapshot.apply(event)
@@ -136,3 +139,8 @@ def _is_life_on_a_node(pod: Pod, old: object) -> bool:
         and old.metadata.deletion_timestamp is pod.metadata.deletion_timestamp
         and not (pod.terminal and not old.terminal)
     )
+
+
+def _has_begun(pod: Pod, old: object) -> bool:
+    """Tell whether a pod got its start time."""
+    return isinstance(old, Pod) and old.status.start_time != pod.status.start_time
