@@ -92,7 +92,11 @@ class Client:
     def delay(self) -> int:
         """Take a token and return how long the next write waits and travels, ns."""
         wait = self._bucket.reserve(self._engine.now)
-        return wait if self._latency is None else wait + self._latency()
+        return wait + self.travel()
+
+    def travel(self) -> int:
+        """Return how long a request to the API server and its answer take, ns."""
+        return 0 if self._latency is None else self._latency()
 
     def send(self, write: Write) -> WriteResult:
         """Let the API server answer a write now."""

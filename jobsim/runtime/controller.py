@@ -155,7 +155,7 @@ class Controller:
 
     def _ask(self) -> None:
         """Let the others of this instant go first: the server has yet to answer."""
-        self._engine.after(0, self._drain)
+        self._engine.after(self._client.travel(), self._drain)
 
     def _drain(self) -> None:
         self._armed = None
