@@ -14,7 +14,7 @@ from jobsim.e2e.script import Hands
 from jobsim.e2e.truth import truth_of
 from jobsim.e2e.watcher import Watcher, seconds
 from jobsim.runtime.cluster import Cluster
-from jobsim.runtime.setup import CLIENT_LIMITS, ClientLimits, Control, Setup
+from jobsim.runtime.setup import CLIENT_LIMITS, ClientLimits, Control, Setup, WatchLag
 from jobsim.testing.conformance_case import Verdict
 from jobsim.units import HOUR, MILLISECOND
 from jobsim.workload.behaviour import PodRule
@@ -25,9 +25,10 @@ LIMITS = {
     name: limits if name == "jobset" else ClientLimits(qps=0, burst=0)
     for name, limits in CLIENT_LIMITS.items()
 }
-#: A real API server takes some time to answer, so that its clients' writes interleave.  How long does
-#: not matter: every recording comes out alike from 1 ms to 50 ms.
+#: A real API server takes some time to answer, so that its clients' writes interleave, and a binding takes
+#: longer than a creation.  How long does not matter: from 1 ms to 50 ms every recording comes out alike.
 LATENCY = Fixed(value=5 * MILLISECOND)
+LAGS = (WatchLag(law=Fixed(value=5 * MILLISECOND), component="scheduler"),)
 #: A run that has not come to its end by then never will.
 LONGEST_NS = 2 * HOUR
 
@@ -60,7 +61,7 @@ class _Run:
             gates=case.gates,
             nodes=case.nodes,
             rules=(PodRule(run="forever"),),
-            control=Control(limits=LIMITS, latency=LATENCY),
+            control=Control(limits=LIMITS, latency=LATENCY, watch_lag=LAGS),
             kubelet=kubelet.INSTANT,
             strict=True,
         )
