@@ -59,10 +59,12 @@ class Column(Generic[S]):
 class LabelColumn:
     """The values of one label key: numbered, -1 where a node lacks the label."""
 
-    __slots__ = ("_numbers", "column", "key", "values")
+    __slots__ = ("_numbers", "column", "key", "labelled", "values")
 
     def __init__(self, key: str) -> None:
         self.key = key
+        #: How many nodes have the label.
+        self.labelled = 0
         self.values: list[str] = []
         self._numbers: dict[str, int] = {}
         self.column: Column[np.int64] = Column(np.int64, -1)
@@ -70,6 +72,7 @@ class LabelColumn:
     def set(self, number: int, labels: Labels) -> None:
         """Note a node's value."""
         value = labels.get(self.key)
+        self.labelled += (value is not None) - bool(self.column[number] >= 0)
         self.column[number] = -1 if value is None else self.number(value)
 
     def number(self, value: str) -> int:

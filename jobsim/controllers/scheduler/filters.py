@@ -53,14 +53,15 @@ class Screen:
     rejected because of pods nominated to them.
     """
 
-    __slots__ = ("_findings", "_snapshot", "feasible", "masks", "overruled", "view")
+    __slots__ = ("_findings", "_snapshot", "feasible", "fit", "masks", "overruled", "view")
 
     def __init__(self, snapshot: Snapshot, view: PodView) -> None:
         self._snapshot = snapshot
         self.view = view
         self.masks: NodeMasks = node_masks(snapshot, view.pod.spec)
         self._findings = list(_later_findings(snapshot, view, self.masks))
-        mask = self.masks.open & fit(snapshot, view.request).fits
+        self.fit = fit(snapshot, view.request)
+        mask = self.masks.open & self.fit.fits
         for finding in self._findings:
             mask &= ~finding.mask
         self.feasible: BoolArray = mask

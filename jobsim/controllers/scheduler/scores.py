@@ -44,7 +44,9 @@ def total_scores(snapshot: Snapshot, found: Screen, rows: IntArray) -> IntArray:
     rows : int64, (feasible,)
         Node numbers.
     """
-    total: IntArray = fit(snapshot, found.view.request).score[rows]
+    # Pods nominated elsewhere were put on nodes and taken off since the screen was made.
+    resources = fit(snapshot, found.view.request) if snapshot.any_nominated else found.fit
+    total: IntArray = resources.score[rows]
     for name, score in _relative(snapshot, found, rows).items():
         total = total + score * WEIGHTS[name]
     return total

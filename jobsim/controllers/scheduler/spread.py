@@ -174,6 +174,8 @@ def spread_score(snapshot: Snapshot, view: PodView, masks: NodeMasks, rows: IntA
         found, strict = default_constraints(snapshot, view), False
     if not found:
         return None
+    if not strict and _only_hosts_count(snapshot, found):
+        return _score_by_host(snapshot, found[0], rows)
     labelled = _labelled(snapshot, found) if strict else snapshot.usable()
     scored = labelled[rows]
     inside = rows[scored] if strict else rows
@@ -182,6 +184,36 @@ def spread_score(snapshot: Snapshot, view: PodView, masks: NodeMasks, rows: IntA
         raw += _score_part(snapshot, masks, constraint, labelled, inside, rows)
     points = np.where(scored, np.floor(raw + 0.5), 0).astype(np.int64) if strict else _rounded(raw)
     return _normalised(points, scored if strict else None)
+
+
+def _only_hosts_count(snapshot: Snapshot, found: Sequence[Constraint]) -> bool:
+    """Tell whether the first constraint is about hosts, all of them labelled, and no other says anything."""
+    hosts = snapshot.label(HOSTNAME)
+    return (
+        found[0].topology_key == HOSTNAME
+        and hosts.labelled == snapshot.node_count
+        and not any(snapshot.label(c.topology_key).values for c in found[1:])
+    )
+
+
+def _score_by_host(snapshot: Snapshot, constraint: Constraint, rows: IntArray) -> IntArray:
+    """Return what the general way returns for one constraint about hosts, by a table over the counts.
+
+    The usual pod: a Service selects it, zones are not labelled.  A few counts occur, so the arithmetic
+    is done once for each count and not for each node.
+    """
+    per_node = snapshot.tables.counts(constraint.question)
+    counts = None if per_node is None else per_node[rows]
+    if counts is None:
+        return np.full(len(rows), 100, dtype=np.int64)
+    least, most = int(counts.min()), int(counts.max())
+    if least == most:
+        return np.full(len(rows), 100, dtype=np.int64)
+    weight, extra = math.log(len(rows) + 2), float(constraint.max_skew - 1)
+    points = [math.floor(count * weight + extra + 0.5) for count in range(most + 1)]
+    low, high = points[least], points[most]
+    scores = [100 * (high + low - p) // high if high else 100 for p in points]
+    return np.array(scores, dtype=np.int64)[counts]
 
 
 def _rounded(raw: npt.NDArray[np.float64]) -> IntArray:
