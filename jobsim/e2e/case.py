@@ -93,6 +93,8 @@ def parse(document: Mapping[str, Any]) -> RunCase:
     """
     name = str(document.get("id", "?"))
     try:
+        for part in (document["truth"], *(document.get("manifests") or ())):
+            dict(part)
         return RunCase(
             name=name,
             gates=_gates(document),
@@ -113,7 +115,7 @@ def parse(document: Mapping[str, Any]) -> RunCase:
 
 def nanoseconds(seconds: float) -> int:
     """Return a number of seconds as ns."""
-    return round(seconds * SECOND)
+    return round(float(seconds) * SECOND)
 
 
 def when_of(asked: Mapping[str, Any]) -> When:
@@ -124,7 +126,14 @@ def when_of(asked: Mapping[str, Any]) -> When:
     ValueError
         None of the forms.
     """
-    return When(form=_form(asked, WHENS), asked=asked, plus=nanoseconds(asked.get("plus", 0)))
+    form = _form(asked, WHENS)
+    if form in ("at", "after", "stable"):
+        nanoseconds(asked[form])
+    elif form == "pods":
+        PodMatch(asked["pods"])
+    elif form in ("ready", "succeeded"):
+        dict(asked[form])
+    return When(form=form, asked=asked, plus=nanoseconds(asked.get("plus", 0)))
 
 
 def _form(asked: Mapping[str, Any], forms: Sequence[str]) -> str:

@@ -41,6 +41,7 @@ def comparable(truth: Mapping[str, Any], unstable: Iterable[str]) -> dict[str, A
     told["events"] = _events(told.get("events") or {}, [path[1:] for path in paths if path[0] == "events"])
     for path in paths:
         _drop(told, path)
+    told["events"] = {kind: names for kind, names in told.get("events", {}).items() if names}
     return told
 
 
@@ -73,16 +74,17 @@ def _events(events: Mapping[str, list[Row]], unstable: list[list[str]]) -> dict[
         uncounted = {path[0] for path in paths if path[1:] == ["count"]}
         kept = [row for row in rows if row["reason"] not in left_out]
         fixed = [row for row in kept if row["reason"] not in COUNTED_BY_RETRIES]
+        if ["order"] in paths:
+            fixed.sort(key=_words)
         in_order = _neighbours(fixed) if kind == "JobSet" else _sorted_neighbours(_added_up(fixed))
         told.setdefault(kind, {})[name] = {
             "rows": [_uncounted(row) if row["reason"] in uncounted else row for row in in_order],
             "there": sorted({row["reason"] for row in kept if row["reason"] in COUNTED_BY_RETRIES}),
         }
-    some = {
+    return {
         kind: {name: found for name, found in names.items() if found["rows"] or found["there"]}
         for kind, names in told.items()
     }
-    return {kind: names for kind, names in some.items() if names}
 
 
 def _uncounted(row: Row) -> Row:

@@ -13,6 +13,7 @@ from jobsim.e2e.moments import Clock, holds, time_of
 from jobsim.e2e.script import Hands
 from jobsim.e2e.truth import truth_of
 from jobsim.e2e.watcher import Watcher, seconds
+from jobsim.errors import InputError
 from jobsim.runtime.cluster import Cluster
 from jobsim.runtime.setup import CLIENT_LIMITS, ClientLimits, Control, Setup, WatchLag
 from jobsim.testing.conformance_case import Verdict
@@ -42,8 +43,11 @@ def run_e2e(document: Mapping[str, Any]) -> Verdict:
         The document cannot be read.
     """
     case = parse(document)
-    got = play(case)
-    return Verdict(comparable(case.truth, case.unstable), comparable(got, case.unstable))
+    try:
+        expected = comparable(case.truth, case.unstable)
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
+        raise InputError(f"run {case.name}: its truth cannot be read: {err!r}") from None
+    return Verdict(expected, comparable(play(case), case.unstable))
 
 
 def play(case: RunCase) -> dict[str, Any]:

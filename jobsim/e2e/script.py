@@ -132,7 +132,11 @@ class Hands:
         node = self._cluster.store.get(Node, "", self._node_of(do["taintNodeOf"]))
         if node is None:
             raise ValueError("the pod's node is gone")
-        taint = do.get("taint") or {key: do[key] for key in ("key", "value", "effect") if key in do}
+        taint = (
+            do.get("taint")
+            or do.get("taints")
+            or {key: do[key] for key in ("key", "value", "effect") if key in do}
+        )
         new = taint if isinstance(taint, list) else [taint]
         taints = [*(codec.to_data(old) for old in node.spec.taints), *new]
         self._send(_merge("Node", node.name, {"spec": {"taints": taints}}))
