@@ -30,10 +30,18 @@ class Informer:
         What the component watches; none: all kinds.
     lag : callable or None
         None: the component reads the store.
+    cache : ObjectTable or None
+        The empty cache to feed, where there is a lag; made here if absent.
     """
 
     def __init__(
-        self, engine: Engine, store: Store, handler: Handler, kinds: tuple[str, ...], lag: LagOf | None = None
+        self,
+        engine: Engine,
+        store: Store,
+        handler: Handler,
+        kinds: tuple[str, ...],
+        lag: LagOf | None = None,
+        cache: ObjectTable | None = None,
     ) -> None:
         self._engine = engine
         self._handler = handler
@@ -43,7 +51,7 @@ class Informer:
             self.reader: ObjectTable = store
             store.subscribe(handler, kinds or None)
         else:
-            self.reader = ObjectTable()
+            self.reader = ObjectTable() if cache is None else cache
             for obj in store:
                 self.reader.put(obj)
             # A cache holds all kinds, for cores also read what they do not watch.
