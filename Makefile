@@ -36,7 +36,7 @@ demo: .venv/core  ## one pod fails, a JobSet restarts: tables on the terminal, f
 
 test: .venv/test  ## the whole suite, with the branch coverage of the parts that decide
 	$(PY) -m pytest tests jobsim --doctest-modules -n 2 --dist worksteal --cov-branch \
-	  --cov=jobsim/api --cov=jobsim/apiserver --cov=jobsim/controllers --cov-report=term:skip-covered
+	  --cov=jobsim/api --cov=jobsim/apiserver --cov=jobsim/controllers --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: .venv/dev
 	$(BIN)/ruff check
