@@ -56,9 +56,9 @@ def step_errors(step: Step, results: StepResults) -> list[str]:
     """Return the formatted error texts of a step's chains, in chain order."""
     texts = []
     for chain, chain_results in zip(step.chains, results, strict=False):
-        texts += [
-            chain.error_format.replace("{}", r.error.message) for r in chain_results if r.error is not None
-        ]
+        for result in chain_results:
+            if result.error is not None:
+                texts.append(chain.error_format.replace("{}", result.error.message))
     return texts
 
 
