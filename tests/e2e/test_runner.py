@@ -117,9 +117,9 @@ def test_a_pod_that_is_deleted_fails_and_its_job_with_it() -> None:
 
 
 def test_a_pod_that_goes_while_it_runs_leaves_room() -> None:
-    """The Job lets go of its pod before the pod is deleted, so it is never seen to end (K-JOB-123)."""
+    """Without a grace period a pod of no finalizers goes as it is: it is never seen to end (K-JOB-124)."""
     truth = run(
-        jobset(jobs=1, cpu=6),
+        jobset(jobs=1, cpu=6, pod={"terminationGracePeriodSeconds": 0}),
         jobset("b", jobs=1, cpu=6),
         nodes=[node("n0")],
         behaviour=[ends(3, jobset="b")],
