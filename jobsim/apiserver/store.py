@@ -10,6 +10,7 @@ clauses C-API-01, C-ENV-01, K-JOB-03, K-JOB-120..124, K-POD-40.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import compress
 from operator import is_not
@@ -49,6 +50,8 @@ class Store(ObjectTable):
         self._subscribers: list[tuple[Subscriber, frozenset[str] | None]] = []
         #: Who hears of a kind, in the order in which they subscribed; made when first asked.
         self._hearing: dict[str, tuple[Subscriber, ...]] = {}
+        self._telling = False
+        self._untold: deque[tuple[str, WatchEvent]] = deque()
 
     def subscribe(self, subscriber: Subscriber, kinds: Iterable[str] | None = None) -> None:
         """Send every later WatchEvent (of some kinds) to a callable."""
@@ -222,6 +225,19 @@ class Store(ObjectTable):
         return obj
 
     def _publish(self, kind: str, event: WatchEvent) -> None:
+        """Tell all subscribers; what they write meanwhile is told afterwards, so all hear the log's order."""
+        if self._telling:
+            self._untold.append((kind, event))
+            return
+        self._telling = True
+        try:
+            self._tell(kind, event)
+            while self._untold:
+                self._tell(*self._untold.popleft())
+        finally:
+            self._telling = False
+
+    def _tell(self, kind: str, event: WatchEvent) -> None:
         hearing = self._hearing.get(kind)
         if hearing is None:
             hearing = tuple([s for s, kinds in self._subscribers if kinds is None or kind in kinds])

@@ -337,3 +337,17 @@ class TestReading:
         table.put(job("a"))
         table.remove(job("b"))
         assert [o.name for o in table] == ["a"]
+
+
+def test_all_hear_the_order_of_the_log(store: Store) -> None:
+    """A subscriber that writes while it hears does not get ahead of those that hear after it."""
+    heard: list[int] = []
+
+    def answer(event: WatchEvent) -> None:
+        if event.revision < 4:
+            store.create(job(f"answer-{event.revision}"), event.time)
+
+    store.subscribe(answer)
+    store.subscribe(lambda event: heard.append(event.revision))
+    store.create(job(), 0)
+    assert heard == [1, 2, 3, 4]

@@ -318,6 +318,16 @@ class TestTraining:
         assert early["useful"] == late["useful"] == 600.0
 
 
+def test_a_gang_of_pods_that_start_in_no_time_becomes_whole() -> None:
+    lab = Lab(
+        jobset(pods=3),
+        pods=[{"match": {}, "start": 0, "run": "workload", "stop": 0}],
+        workloads=[{"match": {"jobset": "train"}, "step": "1s", "steps": 10}],
+    )
+    assert lab.js().status.terminal_state == "Completed"
+    assert lab.when("JobSet", status={"terminalState": "Completed"}) == [11.0]
+
+
 def test_strict_treats_missing_things_as_missing() -> None:
     lab = Lab(jobset(priorityClassName="high"), strict=True)
     assert not lab.pods()
