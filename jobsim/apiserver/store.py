@@ -231,19 +231,20 @@ class Store(ObjectTable):
             return
         self._telling = True
         try:
-            self._tell(kind, event)
+            for subscriber in self._hearing.get(kind) or self._listeners(kind):
+                subscriber(event)
             while self._untold:
-                self._tell(*self._untold.popleft())
+                kind, event = self._untold.popleft()
+                for subscriber in self._hearing.get(kind) or self._listeners(kind):
+                    subscriber(event)
         finally:
             self._telling = False
 
-    def _tell(self, kind: str, event: WatchEvent) -> None:
-        hearing = self._hearing.get(kind)
-        if hearing is None:
-            hearing = tuple([s for s, kinds in self._subscribers if kinds is None or kind in kinds])
-            self._hearing[kind] = hearing
-        for subscriber in hearing:
-            subscriber(event)
+    def _listeners(self, kind: str) -> tuple[Subscriber, ...]:
+        """Return who hears of a kind, remembered until somebody else subscribes."""
+        found = tuple([s for s, kinds in self._subscribers if kinds is None or kind in kinds])
+        self._hearing[kind] = found
+        return found
 
 
 def _system_fields(new: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
