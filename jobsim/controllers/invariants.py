@@ -11,12 +11,12 @@ Job that another controller manages (C-MGD-03, K-JOB-90).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from jobsim.api.batch import Job
 from jobsim.api.jobset import EXCLUSIVE_TOPOLOGY, JobSet, ReplicatedJob
 from jobsim.api.kinds import KINDS
-from jobsim.api.meta import Object, is_true
+from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
 from jobsim.api.watch import WatchEvent
@@ -29,7 +29,9 @@ from jobsim.controllers import (
     invariants_pod,
     invariants_settled,
 )
+from jobsim.controllers.exclusive_placement import is_leader
 from jobsim.controllers.invariants_law import Law, Scene, SettledLaw, Violation, When, finished, ours
+from jobsim.controllers.job import indexes
 from jobsim.controllers.job.reconcile import managed_elsewhere
 from jobsim.controllers.jobset.construct import job_name
 from jobsim.controllers.jobset.gates import Gates
@@ -59,12 +61,14 @@ class Checker:
         The store itself; every change is in it when it is asked about.
     gates : Gates
     calm : bool
-        Whether no cache lags and no answer gets lost: then all laws hold, else those that are not ``calm``.
+        Whether no cache lags.
+    honest : bool
+        Whether no answer to a write that was made gets lost.
     """
 
-    def __init__(self, reader: Reader, gates: Gates = _NO_GATES, *, calm: bool) -> None:
-        self._scene = Scene(reader, gates, {})
-        self._calm = calm
+    def __init__(self, reader: Reader, gates: Gates = _NO_GATES, *, calm: bool, honest: bool = True) -> None:
+        self._scene = Scene(reader, gates, {}, {})
+        self._given = ("", *(["honest"] if honest else []), *(["calm"] if calm and honest else []))
         self._chosen: dict[tuple[str, When], tuple[Law, ...]] = {}
 
     def check(self, event: WatchEvent) -> list[Violation]:
@@ -77,6 +81,8 @@ class Checker:
                 broken.append(Violation(law.name, law.clause, _about(new), text))
         if isinstance(new, Job):
             self._note_idle(event, new)
+        elif isinstance(new, Pod) and event.type != "MODIFIED":
+            self._note_latest(event, new)
         return broken
 
     def settled(self) -> list[Violation]:
@@ -108,7 +114,7 @@ class Checker:
         laws = self._chosen.get((kind, when))
         if laws is None:
             candidates = (*LAWS[""], *LAWS.get(kind, ()))
-            laws = tuple(law for law in candidates if law.when == when and (self._calm or not law.calm))
+            laws = tuple(law for law in candidates if law.when == when and law.needs in self._given)
             self._chosen[kind, when] = laws
         return laws
 
@@ -121,6 +127,17 @@ class Checker:
             idle[job.uid] = True
         else:
             idle.pop(job.uid, None)
+
+    def _note_latest(self, event: WatchEvent, pod: Pod) -> None:
+        """Keep which pod was made last for an index of a Job."""
+        key = invariants_pod.place_of(pod)
+        if key is None:
+            return
+        latest = self._scene.latest
+        if event.type == "ADDED":
+            latest[key] = pod.name
+        elif latest.get(key) == pod.name:
+            del latest[key]
 
 
 def check(
@@ -200,16 +217,25 @@ def _why_job(job: Job, jobset: JobSet, reader: Reader) -> str:
         return f"{job.name} is managed by {job.spec.managed_by} (K-JOB-90)"
     if job.spec.parallelism == 0:
         return f"{job.name} runs no pods (K-JOB-30)"
-    exclusive = EXCLUSIVE_TOPOLOGY in job.spec.template.metadata.annotations
-    if exclusive and (job.spec.completion_mode != "Indexed" or any(_is_leader(pod) for pod in pods)):
-        return f"followers of {job.name} have no leader (C-EXC-12, C-EXC-18)"
-    if job.spec.suspend and is_true(jobset.status.conditions, "Suspended"):
-        return f"{job.name} waits to be resumed (C-SUS-15)"
+    if EXCLUSIVE_TOPOLOGY in job.spec.template.metadata.annotations and not _may_have_leader(job, pods):
+        return f"followers of {job.name} have no leader (C-EXC-11, C-EXC-12, C-EXC-18)"
+    if job.spec.suspend and _in_order(jobset):
+        # Somebody suspended it after as many pods succeeded as run at a time: so it counts as started.
+        return f"{job.name} is suspended, and InOrder resumes no Job that has started (C-SUS-04, C-STS-03)"
     return ""
 
 
-def _is_leader(pod: Pod) -> bool:
-    return pod.terminal and pod.metadata.annotations.get("batch.kubernetes.io/job-completion-index") == "0"
+def _may_have_leader(job: Job, pods: Sequence[Pod]) -> bool:
+    """Tell whether index 0 is still to run; one leader that ended is one too many for the next (C-EXC-11)."""
+    if job.spec.completion_mode != "Indexed" or any(is_leader(pod) for pod in pods):
+        return False
+    done = (job.status.completed_indexes, job.status.failed_indexes or "")
+    return not any(indexes.contains(indexes.parse(text, 1), 0) for text in done)
+
+
+def _in_order(jobset: JobSet) -> bool:
+    policy = jobset.spec.startup_policy
+    return policy is not None and policy.startup_policy_order == "InOrder"
 
 
 def _alien(obj: Object) -> bool:

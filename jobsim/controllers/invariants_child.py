@@ -152,7 +152,8 @@ def child_of_ours(old: None, job: Job, scene: Scene) -> str:
 def dependency_complete(old: None, job: Job, scene: Scene) -> str:
     """A Job that waits for others to complete comes after them (C-DEP-01).
 
-    Ready is not looked at: pods may have become unready since the decision.
+    Ready is not looked at: pods may have become unready since the decision.  Nor are Jobs that are gone:
+    somebody may have deleted a complete one since.
     """
     jobset = owner_jobset(job, scene.reader)
     rjob = (
@@ -163,9 +164,9 @@ def dependency_complete(old: None, job: Job, scene: Scene) -> str:
     for item in rjob.depends_on or ():
         dependency = _replicated_job(jobset, item.name)
         if item.status == "Complete" and dependency is not None:
-            done = _complete(jobset, dependency, scene.reader)
-            if done < dependency.replicas:
-                return f"was created with {done} of {dependency.replicas} Jobs of {item.name} complete"
+            for other in _jobs(jobset, dependency, scene.reader):
+                if not is_true(other.status.conditions, "Complete"):
+                    return f"was created before {other.name} was complete"
     return ""
 
 
@@ -218,25 +219,25 @@ def _attempt(job: Job) -> int:
     return int(text) if text.isdecimal() else -1
 
 
-def _complete(jobset: JobSet, rjob: ReplicatedJob, reader: Reader) -> int:
-    jobs = (
-        reader.get(Job, jobset.namespace, job_name(jobset.name, rjob.name, i)) for i in range(rjob.replicas)
-    )
-    return sum(job is not None and is_true(job.status.conditions, "Complete") for job in jobs)
+def _jobs(jobset: JobSet, rjob: ReplicatedJob, reader: Reader) -> list[Job]:
+    """Return the Jobs of a replicated job that are there."""
+    names = [job_name(jobset.name, rjob.name, i) for i in range(rjob.replicas)]
+    jobs = [reader.get(Job, jobset.namespace, name) for name in names]
+    return [job for job in jobs if job is not None and owner_jobset(job, reader) is jobset]
 
 
 JOB_LAWS: tuple[Law, ...] = (
     Law("child-has-place", "C-JOB-01", child_has_place, "born"),
     Law("child-labelled", "C-JOB-03", child_labelled, "born"),
     Law("child-attempt-known", "C-JOB-03", child_attempt_known, "born"),
-    Law("child-attempt-current", "C-JOB-04", child_attempt_current, "born", calm=True),
-    Law("blocked-while-old", "C-CRE-03", blocked_while_old, "born", calm=True),
+    Law("child-attempt-current", "C-JOB-04", child_attempt_current, "born", "calm"),
+    Law("blocked-while-old", "C-CRE-03", blocked_while_old, "born", "calm"),
     Law("child-owned", "C-CRE-05", child_owned, "born"),
     Law("child-suspend-said", "C-CRE-09", child_suspend_said, "born"),
     Law("child-in-subdomain", "C-JOB-20", child_in_subdomain, "born"),
-    Law("child-of-unfinished", "C-REC-06", child_of_unfinished, "born", calm=True),
+    Law("child-of-unfinished", "C-REC-06", child_of_unfinished, "born", "calm"),
     Law("child-of-ours", "C-REC-03", child_of_ours, "born"),
-    Law("dependency-complete", "C-DEP-01", dependency_complete, "born", calm=True),
+    Law("dependency-complete", "C-DEP-01", dependency_complete, "born", "calm"),
     Law("child-labels-for-life", "C-JOB-07", child_labels_for_life, "changed"),
 )
 SERVICE_LAWS: tuple[Law, ...] = (Law("service-headless", "C-SVC-03", service_headless, "born"),)

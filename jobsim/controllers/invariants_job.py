@@ -200,7 +200,7 @@ LAWS: tuple[Law, ...] = (
     Law("indexes-stay-completed", "K-JOB-43", indexes_stay_completed),
     Law("indexes-canonical", "K-JOB-42", indexes_canonical),
     Law("failed-indexes-apart", "K-JOB-55", failed_indexes_apart),
-    Law("active-within-parallelism", "K-JOB-32", active_within_parallelism, calm=True),
+    Law("active-within-parallelism", "K-JOB-32", active_within_parallelism, needs="honest"),
     Law("ready-within-active", "K-JOB-06", ready_within_active),
     Law("end-announced", "K-JOB-110", end_announced),
     Law("end-exclusive", "K-JOB-06", end_exclusive),

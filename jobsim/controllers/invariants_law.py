@@ -4,9 +4,9 @@ A law is a pure function ``(old, new, scene) -> str``: what is wrong, or nothing
 change only where its ``when`` says, so the usual change (a pod's status) meets few of them, and none looks
 further than the change's own neighbours.
 
-Decisions travel: a pass may act on what was true when it began.  A law that holds for what is decided but
-not for what is delivered late says so with ``calm``: it is asked only where caches do not lag and no
-answer gets lost (C-CCH-01, C-ENV-06).
+Decisions travel: a pass may act on what was true when it began.  What a law ``needs`` says where it is asked:
+some hold only where no cache lags (``calm``), some also there but not where the answer to a write that was
+made gets lost (``honest``), most of them always (C-CCH-01, C-ENV-06).
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from jobsim.controllers.jobset.gates import Gates
 
 #: What kind of change a law is about: a creation, a change of the status, of the spec, of anything, the end.
 When = Literal["born", "status", "spec", "changed", "gone"]
+#: What a law needs to hold.
+Needs = Literal["", "honest", "calm"]
 
 
 class Violation(NamedTuple):
@@ -46,11 +48,14 @@ class Scene(NamedTuple):
     gates : Gates
     idle : mapping of str to True
         Jobs, by UID, that are suspended and whose controller has said so since.
+    latest : mapping of (str, str) to str
+        By a Job's UID and an index: the name of the pod that was made for it last.
     """
 
     reader: Reader
     gates: Gates
     idle: dict[str, bool]
+    latest: dict[tuple[str, str], str]
 
 
 class Law(NamedTuple):
@@ -62,15 +67,14 @@ class Law(NamedTuple):
     check : callable
         ``(old, new, scene) -> str``; ``old`` is None for a creation, ``new`` is as it was last for an end.
     when : When
-    calm : bool
-        Whether it holds only without lagging caches and lost answers.
+    needs : Needs
     """
 
     name: str
     clause: str
     check: Callable[[Any, Any, Scene], str]
     when: When = "status"
-    calm: bool = False
+    needs: Needs = ""
 
 
 class SettledLaw(NamedTuple):

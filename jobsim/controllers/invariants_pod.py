@@ -151,6 +151,25 @@ def index_needed(old: None, pod: Pod, scene: Scene) -> str:
     return ""
 
 
+def index_free(old: None, pod: Pod, scene: Scene) -> str:
+    """No pod is created for an index that has an active one (K-JOB-14, K-JOB-40).
+
+    Where the answer to a creation is lost upstream makes another, and deletes one of them (K-JOB-37).
+    """
+    place = place_of(pod)
+    other = None if place is None else scene.latest.get(place)
+    twin = None if other is None else scene.reader.get(Pod, pod.namespace, other)
+    if twin is None or twin.terminal or twin.terminating or twin.name == pod.name:
+        return ""
+    return f"was created beside {twin.name}"
+
+
+def place_of(pod: Pod) -> tuple[str, str] | None:
+    """Return the Job's UID and the index of an indexed pod."""
+    ref, index = pod.controller(), pod.metadata.annotations.get(COMPLETION_INDEX)
+    return None if ref is None or index is None or ref.kind != Job.KIND else (ref.uid, index)
+
+
 def job_unfinished(old: None, pod: Pod, scene: Scene) -> str:
     """A finished Job creates no pods (K-JOB-20)."""
     job = owner_job(pod, scene.reader)
@@ -208,6 +227,7 @@ LAWS: tuple[Law, ...] = (
     Law("follower-beside-leader", "C-EXC-14", follower_beside_leader, "born"),
     Law("pod-tracked", "K-JOB-35", pod_tracked, "born"),
     Law("index-needed", "K-JOB-40", index_needed, "born"),
+    Law("index-free", "K-JOB-40", index_free, "born", "honest"),
     Law("job-unfinished", "K-JOB-20", job_unfinished, "born"),
-    Law("job-not-suspended", "K-JOB-80", job_not_suspended, "born", calm=True),
+    Law("job-not-suspended", "K-JOB-80", job_not_suspended, "born", "calm"),
 )

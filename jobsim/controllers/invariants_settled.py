@@ -20,10 +20,11 @@ from jobsim.api.kinds import KINDS
 from jobsim.api.meta import Object, is_true
 from jobsim.api.pod import Pod
 from jobsim.apiserver.index import OWNER_UID
-from jobsim.controllers.invariants_law import Scene, SettledLaw, finished, ours, owner_jobset
+from jobsim.controllers.invariants_law import Scene, SettledLaw, finished, ours, owner_job, owner_jobset
 from jobsim.controllers.invariants_pod import overfull
 from jobsim.controllers.job.constants import COMPLETION_INDEX, TRACKING_FINALIZER
 from jobsim.controllers.job.reconcile import managed_elsewhere
+from jobsim.controllers.jobset.construct import job_name
 
 
 def owner_is_there(obj: Object, scene: Scene) -> str:
@@ -46,7 +47,7 @@ def waits_for_something(obj: Object, scene: Scene) -> str:
 
 def counts_of_children(jobset: JobSet, scene: Scene) -> str:
     """replicatedJobsStatus counts the current Jobs (C-STS-02..05, C-CND-21)."""
-    if jobset.terminating or not ours(jobset):
+    if jobset.terminating or not ours(jobset) or _in_error_loop(jobset, scene):
         return ""
     children = _current(jobset, scene)
     for status in jobset.status.replicated_jobs_status:
@@ -85,7 +86,7 @@ def finished_has_no_active(jobset: JobSet, scene: Scene) -> str:
 
 def suspended_as_a_whole(jobset: JobSet, scene: Scene) -> str:
     """A suspended JobSet's active Jobs are suspended (C-SUS-02)."""
-    if jobset.terminating or finished(jobset) or not ours(jobset) or not jobset.spec.suspend:
+    if not _goes_on(jobset, scene) or not jobset.spec.suspend:
         return ""
     left = [job.name for job in _current(jobset, scene) if not finished(job) and not job.spec.suspend]
     return f"suspended, and {left} are not" if left else ""
@@ -93,7 +94,7 @@ def suspended_as_a_whole(jobset: JobSet, scene: Scene) -> str:
 
 def resumed_as_a_whole(jobset: JobSet, scene: Scene) -> str:
     """A JobSet that says it is resumed has no suspended Job that waits for nothing (C-SUS-04)."""
-    if jobset.terminating or finished(jobset) or not ours(jobset) or jobset.spec.suspend:
+    if not _goes_on(jobset, scene) or jobset.spec.suspend:
         return ""
     if is_true(jobset.status.conditions, "Suspended"):
         return "" if _ordered(jobset) else "not suspended, and says it is"
@@ -153,9 +154,34 @@ def one_pod_an_index(job: Job, scene: Scene) -> str:
     return ""
 
 
+def tracked_by_somebody(pod: Pod, scene: Scene) -> str:
+    """A pod has the tracking finalizer only while a Job is to count it (K-JOB-13, K-JOB-123)."""
+    ref = pod.controller()
+    if TRACKING_FINALIZER not in pod.metadata.finalizers or (ref is not None and ref.kind != Job.KIND):
+        return ""
+    return "is tracked, but by no Job" if owner_job(pod, scene.reader) is None else ""
+
+
 def node_has_room(node: Node, scene: Scene) -> str:
     """Live bound pods fit their node (K-SCH-10)."""
     return overfull(node, scene.reader)
+
+
+def _goes_on(jobset: JobSet, scene: Scene) -> bool:
+    """Tell whether our controller comes to the end of its passes over an unfinished JobSet."""
+    if jobset.terminating or finished(jobset) or not ours(jobset):
+        return False
+    return not _in_error_loop(jobset, scene)
+
+
+def _in_error_loop(jobset: JobSet, scene: Scene) -> bool:
+    """Tell whether another's Job has a child's name: no status is written (C-CRE-07, C-CRE-08)."""
+    for rjob in jobset.spec.replicated_jobs:
+        for index in range(rjob.replicas):
+            job = scene.reader.get(Job, jobset.namespace, job_name(jobset.name, rjob.name, index))
+            if job is not None and owner_jobset(job, scene.reader) is not jobset:
+                return True
+    return False
 
 
 def _children(jobset: JobSet, scene: Scene) -> Sequence[Job]:
@@ -218,5 +244,6 @@ LAWS: dict[str, tuple[SettledLaw, ...]] = {
         SettledLaw("finished-untracked", "K-JOB-101", finished_untracked),
         SettledLaw("one-pod-an-index", "K-JOB-37", one_pod_an_index),
     ),
+    "Pod": (SettledLaw("tracked-by-somebody", "K-JOB-123", tracked_by_somebody),),
     "Node": (SettledLaw("node-has-room", "K-SCH-10", node_has_room),),
 }
