@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,14 +186,18 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
     monkeypatch.setattr(progress, "UPDATE_S", 0.001)
+    drawn = "[############------------] 1s of 2s simulated, 12,000 events"
     for terminal in (True, False):
         screen = Terminal(terminal)
         monkeypatch.setattr(sys, "stderr", screen)
         with progress.Progress(until=2 * 10**9) as shown:
             shown(10**9, 12_000)
-            while terminal and not screen.text:
-                pass
-        assert ("[############------------] 1s of 2s simulated, 12,000 events" in screen.text) is terminal
+            # Another thread draws: a frame of 0s may come first, so wait for the one that was asked for.
+            tries = 0
+            while terminal and drawn not in screen.text and tries < 2_000:
+                time.sleep(0.005)
+                tries += 1
+        assert (drawn in screen.text) is terminal
         assert screen.text.endswith("\r\x1b[K") is terminal
 
 
