@@ -126,23 +126,24 @@ class Storm(_Machine):
     def work_in_vain(self, who: int, key: int, writes: int, fault: str) -> None:
         self.do("work", who, key, writes, fault)
 
-    @rule(who=WHO)
-    def crash(self, who: int) -> None:
-        self.do("crash", who)
+    @rule(who=WHO, kind=st.integers(0, 4), key=WHICH)
+    def turn(self, who: int, kind: int, key: int) -> None:
+        self.do("turn", who, kind, key)
 
-    @rule(who=WHO)
-    def relist(self, who: int) -> None:
-        self.do("relist", who)
+    @rule(word=st.sampled_from(["crash", "relist"]), who=WHO)
+    def lose(self, word: str, who: int) -> None:
+        self.do(word, who)
 
 
 def disturbances() -> st.SearchStrategy[list[Step]]:
     """Return steps that are faults of components and of the control plane, and the usual course between."""
     flow = st.tuples(st.just("flow"), st.integers(1, 3))
     hear = st.tuples(st.just("hear"), WHO, st.integers(0, 4), st.sampled_from([1, 2, 100]))
+    turn = st.tuples(st.just("turn"), WHO, st.integers(0, 4), WHICH)
     work = st.tuples(st.just("work"), WHO, WHICH, WRITES)
     fault = st.tuples(st.just("work"), WHO, WHICH, st.integers(1, 3), st.sampled_from(FAULTS))
     crash = st.tuples(st.just("crash"), WHO)
-    return st.lists(st.one_of(flow, hear, work, fault, fault, crash), max_size=30).map(list)
+    return st.lists(st.one_of(flow, hear, turn, turn, work, fault, fault, crash), max_size=40).map(list)
 
 
 def same_end(case: Case, steps: list[Step]) -> None:

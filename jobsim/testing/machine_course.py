@@ -241,11 +241,12 @@ class Course:
         return pods.end(pod, code, self.now)
 
     def wait(self) -> bool:
-        """Let time pass until something is due; return whether anything is."""
+        """Let time pass until something is due; return whether anything is, not too far away."""
         at = due(self.components)
-        if at is not None:
-            self.now = max(self.now, at)
-        return at is not None
+        if at is None or at - self.now > _QUIET_NS:
+            return False
+        self.now = max(self.now, at)
+        return True
 
     def hear_if_calm(self) -> None:
         """In a calm cluster everybody hears of everything now."""

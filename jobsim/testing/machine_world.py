@@ -89,6 +89,19 @@ class World(Course):
             self.write(part, fault if left == 1 else None)
             self.hear_if_calm()
 
+    def turn(self, component: int, kind: int, key: int) -> None:
+        """A component that is behind hears of all changes of one kind, and makes a whole pass."""
+        behind = [part for part in self.components if part.backlog()]
+        if not behind:
+            return
+        part = _chosen(behind, component)
+        heard = _chosen(part.backlog(), kind)
+        part.hear(heard, len(self.log[heard]), self.now)
+        if part.key is None and part.pending:
+            part.begin(_chosen(sorted(part.pending), key), self.now)
+        while part.next_write is not None:
+            self.write(part, None)
+
     def crash(self, component: int) -> None:
         """A component stops, between two writes if it is at work, and starts again."""
         self.components[component % len(self.components)].crash(self.now)
@@ -199,6 +212,7 @@ def _chosen(things: Sequence[T], number: int) -> T:
 STEPS: Mapping[str, Callable[..., None]] = {
     "hear": World.hear,
     "work": World.work,
+    "turn": World.turn,
     "crash": World.crash,
     "relist": World.relist,
     "clock": World.clock,
