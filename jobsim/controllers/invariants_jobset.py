@@ -141,7 +141,7 @@ def suspended_as_asked(old: JobSet, new: JobSet, scene: Scene) -> str:
 
 
 def completed_earned(old: JobSet, new: JobSet, scene: Scene) -> str:
-    """Completed comes with the successes that the policy asks for, in the same write (C-SUC-02..04)."""
+    """Completed comes with the successes that the policy asks for, in the same write (C-SUC-02, C-SUC-04)."""
     now = _turned(old, new, "Completed")
     policy = new.spec.success_policy
     if now is None or now.status != "True" or policy is None:
