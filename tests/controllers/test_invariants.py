@@ -55,7 +55,8 @@ def test_every_law_cites_its_clause(law: Any) -> None:
 
 def test_a_violation_says_who_and_how() -> None:
     (row,) = [row for row in ROWS if row.law == "never-stolen"]
-    (violation,) = check(laws.event(row.old, row.new.with_meta(resource_version="2"), 2), table())  # type: ignore[union-attr]
+    assert row.new is not None
+    (violation,) = check(laws.event(row.old, row.new.with_meta(resource_version="2"), 2), table())
     assert str(violation) == (
         "Job default/js-w-0: went from JobSet jobset-js to JobSet jobset-other [never-stolen, C-BKT-01]"
     )
