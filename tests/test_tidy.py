@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("units", "rng", "errors", "trace"),
     ("api",),
+    ("laws",),
     ("apiserver", "hardware", "workload", "results"),
     ("controllers",),
     ("runtime",),

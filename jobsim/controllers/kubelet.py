@@ -51,8 +51,8 @@ from jobsim.controllers.kubelet_stage import (
 )
 from jobsim.controllers.kubelet_status import pod_status
 from jobsim.controllers.timing import DEFAULT_GRACE_S, GRACE_MIN_S
+from jobsim.laws import Fixed
 from jobsim.units import SECOND, floor_second
-from jobsim.workload.laws import Fixed
 
 __all__ = [
     "INSTANT",

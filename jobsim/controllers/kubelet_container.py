@@ -18,9 +18,9 @@ from jobsim.controllers.timing import (
     SIGKILL_EXIT,
     SIGTERM_EXIT,
 )
+from jobsim.laws import Fixed, Law, quantile
 from jobsim.units import SECOND
 from jobsim.workload.behaviour import ContainerProgram, ExitShare, PodBehaviour
-from jobsim.workload.laws import Fixed, Law, quantile
 
 NEVER = 2**63 - 1
 

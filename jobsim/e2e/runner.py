@@ -14,12 +14,12 @@ from jobsim.e2e.script import Hands
 from jobsim.e2e.truth import truth_of
 from jobsim.e2e.watcher import Watcher, seconds
 from jobsim.errors import InputError
+from jobsim.laws import Fixed
 from jobsim.runtime.cluster import Cluster
 from jobsim.runtime.setup import CLIENT_LIMITS, ClientLimits, Control, Setup, WatchLag
 from jobsim.testing.conformance_case import Verdict
 from jobsim.units import HOUR, MILLISECOND
 from jobsim.workload.behaviour import PodRule
-from jobsim.workload.laws import Fixed
 
 #: The recorded controller-manager and scheduler had no limits that count; JobSet had its own.
 LIMITS = {

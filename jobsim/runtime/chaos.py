@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from jobsim.api.core import Node
 from jobsim.api.pod import Pod
 from jobsim.apiserver.store import Store
+from jobsim.laws import quantile
 from jobsim.rng import uniform
 from jobsim.runtime.actions import Actor
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.kubelet import Kubelets
 from jobsim.runtime.nodes import Nodes
 from jobsim.runtime.setup import Failure
-from jobsim.workload.laws import quantile
 
 
 class Notes(Protocol):

@@ -20,6 +20,7 @@ from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.pipeline import Admission
 from jobsim.controllers.kubelet_node import healthy
 from jobsim.errors import ApiError
+from jobsim.laws import ZERO, quantile
 from jobsim.rng import NameSource, uniform
 from jobsim.runtime import components
 from jobsim.runtime.actions import Actor
@@ -36,7 +37,6 @@ from jobsim.runtime.setup import CLIENT_LIMITS, Setup, Submission
 from jobsim.runtime.training import Training
 from jobsim.units import HOUR
 from jobsim.workload.behaviour import PodRules
-from jobsim.workload.laws import ZERO, quantile
 
 #: How often a caller is told of progress, timers.
 PROGRESS_TIMERS = 20_000

@@ -13,9 +13,9 @@ from jobsim.api._struct import Struct
 from jobsim.api.core import Node, Taint
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.controllers.kubelet import REAL, KubeletProfile
+from jobsim.laws import ZERO, Law
 from jobsim.units import DAY, SECOND
 from jobsim.workload.behaviour import PodRule
-from jobsim.workload.laws import ZERO, Law
 from jobsim.workload.training import Workload
 
 

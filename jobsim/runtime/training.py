@@ -14,9 +14,9 @@ from jobsim.api.meta import is_true
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.store import Store
+from jobsim.laws import Law, quantile
 from jobsim.rng import uniform
 from jobsim.runtime.engine import Engine, Timer
-from jobsim.workload.laws import Law, quantile
 from jobsim.workload.training import Progress, Workload, interrupt, is_done, steps_ahead
 
 Key = tuple[str, str]

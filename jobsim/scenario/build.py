@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jobsim import laws
 from jobsim.runtime.setup import (
     CLIENT_LIMITS,
     Action,
@@ -20,7 +21,6 @@ from jobsim.scenario.fleet import Fleet, fleet_of
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
 from jobsim.units import DAY, SECOND
-from jobsim.workload import laws
 from jobsim.workload.training import Checkpoint, Workload
 
 #: Without `until` a run ends when nothing is left to happen, and at the latest here.

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jobsim import laws
 from jobsim.api import quantity
 from jobsim.api.kinds import KINDS, find_kind
+from jobsim.laws import LONGEST_NS
 from jobsim.scenario.check import Either, Forms, Key, Leaf, ListOf, Named, Record, Type, nearest, shown
 from jobsim.scenario.model import Target
 from jobsim.units import parse_duration
-from jobsim.workload import laws
-from jobsim.workload.laws import LONGEST_NS
 
 #: No count in a Scenario is larger: Go's int32.
 INT32 = 2**31 - 1

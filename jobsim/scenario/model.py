@@ -1,6 +1,6 @@
 """The sections of a Scenario as typed values; names are the file's keys in snake_case.
 
-Durations are int nanoseconds, laws are ``workload.laws``, pod rules are ``workload.behaviour``.
+Durations are int nanoseconds, laws are ``laws``, pod rules are ``workload.behaviour``.
 What the keys mean, and which values are allowed, is said in ``table.py``.
 """
 
@@ -12,7 +12,7 @@ from jobsim.api._struct import Json, Quantity, Struct
 from jobsim.api.core import Taint
 from jobsim.api.meta import Labels
 from jobsim.hardware.catalogue import Shape
-from jobsim.workload.laws import ZERO, Law
+from jobsim.laws import ZERO, Law
 
 Version = Literal["v0.12.0", "main"]
 

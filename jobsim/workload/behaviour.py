@@ -22,9 +22,9 @@ from jobsim.api._struct import Struct
 from jobsim.api.jobset import JOB_INDEX, JOBSET_NAME, REPLICATED_JOB_NAME, RESTART_ATTEMPT
 from jobsim.api.meta import Labels
 from jobsim.api.pod import Container, Pod, PodSpec
+from jobsim.laws import ZERO, Fixed, Law
 from jobsim.units import MILLISECOND, SECOND
 from jobsim.workload.commands import Program, read_command
-from jobsim.workload.laws import ZERO, Fixed, Law
 
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 

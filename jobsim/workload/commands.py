@@ -21,8 +21,8 @@ from __future__ import annotations
 import re
 
 from jobsim.api._struct import Struct
+from jobsim.laws import LONGEST_NS
 from jobsim.units import seconds
-from jobsim.workload.laws import LONGEST_NS
 
 
 class Program(Struct):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Literal
 
 from jobsim.api._struct import Struct
-from jobsim.workload.laws import ZERO, Law
+from jobsim.laws import ZERO, Law
 
 
 class Checkpoint(Struct):

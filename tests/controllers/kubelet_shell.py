@@ -8,10 +8,10 @@ from jobsim.api.writes import Bind, Delete, PatchPodStatus
 from jobsim.apiserver.store import Store
 from jobsim.controllers import kubelet
 from jobsim.controllers.kubelet import Sandbox, Seen, Stage
+from jobsim.laws import Fixed
 from jobsim.rng import uniform
 from jobsim.units import SECOND, seconds
 from jobsim.workload.behaviour import PodRule, PodRules
-from jobsim.workload.laws import Fixed
 
 S = SECOND
 NO_RULE = PodRule()

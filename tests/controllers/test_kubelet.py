@@ -7,9 +7,9 @@ import pytest
 from jobsim.api.meta import condition, is_true
 from jobsim.api.pod import Container, Pod, Probe
 from jobsim.controllers import kubelet
+from jobsim.laws import Uniform
 from jobsim.units import MILLISECOND
 from jobsim.workload.behaviour import ExitShare, PodRule
-from jobsim.workload.laws import Uniform
 from tests.controllers.kubelet_shell import Node, S, law, make_pod, sleeper
 
 # -- the usual life --------------------------------------------------------------------------------

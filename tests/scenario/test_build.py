@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from jobsim.controllers.jobset.gates import Gates
+from jobsim.laws import Exponential, Fixed
 from jobsim.runtime.setup import Action, ClientLimits, Failure, Setup, WatchLag, When
 from jobsim.scenario import Scenario
 from jobsim.scenario.build import build
 from jobsim.units import DAY, MINUTE, SECOND
-from jobsim.workload.laws import Exponential, Fixed
 from jobsim.workload.training import Checkpoint, Workload
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from jobsim import laws
 from jobsim.api.core import Taint
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.errors import InputErrors
+from jobsim.laws import Fixed
 from jobsim.scenario import Scenario, load_files, model
 from jobsim.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
-from jobsim.workload import laws
 from jobsim.workload.behaviour import ExitShare, PodMatch
-from jobsim.workload.laws import Fixed
 from tests.conftest import shared_files
 
 HEAD = "apiVersion: jobsim/v1alpha1\nkind: Scenario\n"

@@ -7,6 +7,7 @@ import pytest
 from jobsim.api._struct import replace
 from jobsim.api.meta import ObjectMeta
 from jobsim.api.pod import Container, Pod, PodSpec
+from jobsim.laws import Fixed
 from jobsim.units import MILLISECOND, SECOND
 from jobsim.workload.behaviour import (
     COMPLETION_INDEX,
@@ -17,7 +18,6 @@ from jobsim.workload.behaviour import (
     parse_ranges,
     resolve,
 )
-from jobsim.workload.laws import Fixed
 
 LABELS = {
     "jobset.sigs.k8s.io/jobset-name": "train",

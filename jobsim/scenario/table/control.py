@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobsim.laws import Law
 from jobsim.scenario.check import BAD, At, Bad, Key, Leaf, MapOf, Record, Schema, shown
 from jobsim.scenario.leaves import DURATION, LAW, LAW_FORMS, choice, kind_name, number, whole
 from jobsim.scenario.model import ControlSpec, LagSpec, Limits
-from jobsim.workload.laws import Law
 
 #: The parts of the control plane that have a client or a cache of their own.
 COMPONENTS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobsim.laws import Exponential
 from jobsim.scenario.check import Either, Forms, Key, Leaf, Record, Schema
 from jobsim.scenario.leaves import (
     DURATION,
@@ -31,7 +32,6 @@ from jobsim.scenario.model import (
     Stragglers,
 )
 from jobsim.scenario.table.pods import EXIT_CODE
-from jobsim.workload.laws import Exponential
 
 _FACTOR = number(0, 1000, above=True)
 _COMMON = {

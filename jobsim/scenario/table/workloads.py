@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobsim import laws
 from jobsim.scenario.check import Either, Forms, Key, Leaf, ListOf, Object, Record
 from jobsim.scenario.leaves import (
     BOOLEAN,
@@ -26,7 +27,6 @@ from jobsim.scenario.model import (
     WorkloadMatch,
     WorkloadSpec,
 )
-from jobsim.workload import laws
 
 
 def _every(raw: Any) -> tuple[int, int]:

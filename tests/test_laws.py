@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobsim.units import HOUR, SECOND
-from jobsim.workload.laws import (
+from jobsim.laws import (
     LONGEST_NS,
     Empirical,
     Exponential,
@@ -29,6 +28,7 @@ from jobsim.workload.laws import (
     normal_quantile,
     quantile,
 )
+from jobsim.units import HOUR, SECOND
 
 LAWS: list[Law] = [
     Fixed(value=3 * SECOND),
