@@ -205,10 +205,12 @@ class Watcher:
     def note(self, time: int, kind: str, **fields: Any) -> None:
         """Take no notice of what is no change."""
 
-    def progress(self, time: int, namespace: str, name: str, state: str) -> None:
+    def progress(
+        self, time: int, namespace: str, name: str, state: str, pace: tuple[int, int] | None = None
+    ) -> None:
         """Take no notice of training: nothing trains here."""
 
-    def undone(self, time: int, namespace: str, name: str, ns: int) -> None:
+    def undone(self, time: int, namespace: str, name: str, ns: int, beyond_ns: int = 0) -> None:
         """Take no notice of training: nothing trains here."""
 
     # -- what is there -------------------------------------------------------------------------

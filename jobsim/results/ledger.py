@@ -9,7 +9,8 @@ With a training workload, which reports its state (``progress``) and what failur
 - ``done``, and ``stalled`` while the gang is whole: *stalled*: it is there and has nothing to step, or
   cannot.
 - ``waiting``, ``initialising``, ``loading``: as a gang that is not whole, below.
-- ``undone`` moves step time that is lost from *useful* (then *degraded*) to *rework*.
+- ``undone`` moves step time that is lost to *rework*: from *degraded* what was beyond nominal, the rest
+  from *useful* (then *degraded*).
 
 Without one a step is "all current pods run": while the gang is whole (``results.gang``) time is *useful*,
 or *stalled* while one of its running pods has been ready and is not any more.  A restart of the JobSet
@@ -49,7 +50,6 @@ ACCOUNTS = (
 #: States that a workload may report.
 STATES = ("waiting", "initialising", "loading", "stepping", "checkpointing", "stalled", "done")
 _STEPS = ("useful", "checkpoint")
-_PARTS = 10**9
 
 
 class Ledger:
@@ -73,7 +73,8 @@ class Ledger:
         self._stepped = False
         self._stepping = False
         self._work = ""
-        self._degraded_parts = self._carry = 0
+        self._nominal = self._step = 1
+        self._carry = 0
         self._undoable = 0
         #: Stretches of one account each, for pictures: (from, account); each lasts to the next.
         self.stretches: list[tuple[int, str]] = []
@@ -97,7 +98,8 @@ class Ledger:
             self._stepping = False
         if account == "useful":
             # What is less than a nanosecond is carried on, so that looking at a ledger never changes it.
-            degraded, self._carry = divmod(span * self._degraded_parts + self._carry, _PARTS)
+            beyond = self._step - self._nominal
+            degraded, self._carry = divmod(span * beyond + self._carry, self._step)
             self.accounts["degraded"] += degraded
             span -= degraded
             self._undoable += span
@@ -111,30 +113,31 @@ class Ledger:
         self.settle(time)
         self._account = self._judge(gang)
 
-    def progress(self, gang: Gang, time: int, state: str, degraded: float) -> None:
+    def progress(self, gang: Gang, time: int, state: str, pace: tuple[int, int] | None) -> None:
         """Take in what the training workload reports of itself.
 
         Parameters
         ----------
         state : str
             One of ``STATES``.
-        degraded : float
-            While stepping: share of the time that is beyond nominal step time.
+        pace : (int, int) or None
+            While stepping: nominal and present time of a step, ns; None: they are the same.
         """
         assert state in STATES, state
         if self.ended >= 0:
             return
         self.settle(time)
         self._work = state
-        self._degraded_parts = round(degraded * _PARTS)
+        nominal, step = (1, 1) if pace is None else pace
+        self._nominal, self._step, self._carry = min(nominal, step), step, 0
         self._account = self._judge(gang)
 
-    def undone(self, time: int, ns: int) -> None:
-        """Move step time that a failure undid to rework."""
+    def undone(self, time: int, ns: int, beyond_ns: int) -> None:
+        """Move step time that a failure undid to rework, ``beyond_ns`` of it from degraded."""
         if self.ended < 0:
             self.settle(time)
-            for account in ("useful", "degraded"):
-                moved = min(ns, self.accounts[account])
+            for account, most in (("degraded", min(beyond_ns, ns)), ("useful", ns), ("degraded", ns)):
+                moved = min(ns, most, self.accounts[account])
                 self.accounts[account] -= moved
                 self.accounts["rework"] += moved
                 ns -= moved

@@ -7,7 +7,7 @@ does the same from the rows of a log, so whatever reads a recorder also works on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jobsim.api.batch import Job
@@ -117,11 +117,11 @@ class Recorder:
         if kind == "progress":
             record = self._by_name.get(f"{fields['namespace']}/{fields['name']}")
             if record is not None:
-                record.ledger.progress(record.gang, time, fields["state"], fields.get("degraded", 0.0))
+                record.ledger.progress(record.gang, time, fields["state"], _pace(fields.get("pace")))
         elif kind == "undone":
             record = self._by_name.get(f"{fields['namespace']}/{fields['name']}")
             if record is not None:
-                record.ledger.undone(time, fields["ns"])
+                record.ledger.undone(time, fields["ns"], fields.get("beyond", 0))
         elif kind == "warning":
             self.warnings.append(fields["text"])
 
@@ -142,14 +142,20 @@ class Recorder:
                 }
             )
 
-    def progress(self, time: int, namespace: str, name: str, state: str, degraded: float = 0.0) -> None:
-        """Take in that the training of a JobSet is in a state from now on (``ledger.STATES``)."""
-        extra = {"degraded": degraded} if degraded else {}
+    def progress(
+        self, time: int, namespace: str, name: str, state: str, pace: tuple[int, int] | None = None
+    ) -> None:
+        """Take in that the training of a JobSet is in a state from now on (``ledger.STATES``).
+
+        ``pace``: nominal and present time of a step, ns, where they differ.
+        """
+        extra = {} if pace is None else {"pace": list(pace)}
         self.note(time, "progress", namespace=namespace, name=name, state=state, **extra)
 
-    def undone(self, time: int, namespace: str, name: str, ns: int) -> None:
-        """Take in that a failure undid some step time of a JobSet."""
-        self.note(time, "undone", namespace=namespace, name=name, ns=ns)
+    def undone(self, time: int, namespace: str, name: str, ns: int, beyond_ns: int = 0) -> None:
+        """Take in that a failure undid some step time of a JobSet, some of it beyond nominal."""
+        extra = {"beyond": beyond_ns} if beyond_ns else {}
+        self.note(time, "undone", namespace=namespace, name=name, ns=ns, **extra)
 
     def warning(self, time: int, text: str) -> None:
         """Take in something that the user should know; it comes out in the summary."""
@@ -223,6 +229,10 @@ class Recorder:
         track = life.track
         if track is not None:
             track.gang.pod(life, track, event.time)
+
+
+def _pace(pair: Sequence[int] | None) -> tuple[int, int] | None:
+    return None if pair is None else (pair[0], pair[1])
 
 
 def replay(rows: Iterable[Row]) -> Recorder:

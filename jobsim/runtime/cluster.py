@@ -64,11 +64,13 @@ class Recorder(Protocol):
         """Take something that is no change of an object."""
         ...
 
-    def progress(self, time: int, namespace: str, name: str, state: str) -> None:
+    def progress(
+        self, time: int, namespace: str, name: str, state: str, pace: tuple[int, int] | None = None
+    ) -> None:
         """Take a change of a gang's state."""
         ...
 
-    def undone(self, time: int, namespace: str, name: str, ns: int) -> None:
+    def undone(self, time: int, namespace: str, name: str, ns: int, beyond_ns: int = 0) -> None:
         """Take step time that a failure undid."""
         ...
 
@@ -195,6 +197,11 @@ class Cluster:
     def kubelets(self) -> Kubelets:
         """The kubelets of all nodes."""
         return self._kubelets
+
+    @property
+    def training(self) -> Training:
+        """The training of all gangs."""
+        return self._training
 
     def _controller(self, core: Core) -> Controller:
         client = self._client(core.name)

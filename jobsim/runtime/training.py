@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from jobsim.api._struct import replace
 from jobsim.api.jobset import JOBSET_NAME, REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
 from jobsim.api.meta import is_true
 from jobsim.api.pod import Pod
@@ -17,7 +18,16 @@ from jobsim.apiserver.store import Store
 from jobsim.laws import Law, quantile
 from jobsim.rng import uniform
 from jobsim.runtime.engine import Engine, Timer
-from jobsim.workload.training import Progress, Workload, interrupt, is_done, steps_ahead
+from jobsim.workload.training import (
+    Progress,
+    Stretch,
+    Workload,
+    advance,
+    interrupt,
+    is_done,
+    repace,
+    steps_ahead,
+)
 
 Key = tuple[str, str]
 
@@ -25,12 +35,14 @@ Key = tuple[str, str]
 class Ledger(Protocol):
     """Who accounts for a gang's time (``results.ledger``)."""
 
-    def progress(self, time: int, namespace: str, name: str, state: str) -> None:
-        """Take note that a gang's state changed."""
+    def progress(
+        self, time: int, namespace: str, name: str, state: str, pace: tuple[int, int] | None = None
+    ) -> None:
+        """Take note that a gang's state changed; ``pace``: nominal and present step time, if they differ."""
         ...
 
-    def undone(self, time: int, namespace: str, name: str, ns: int) -> None:
-        """Take note that a failure undid step time."""
+    def undone(self, time: int, namespace: str, name: str, ns: int, beyond_ns: int = 0) -> None:
+        """Take note that a failure undid step time, some of it beyond nominal."""
         ...
 
 
@@ -62,7 +74,10 @@ class _Gang:
         self.done = False
         self.starts = 0
         self.writes = 0
-        self.stepping_since: int | None = None
+        #: Time of one step as things are (``workload.step_ns`` is the nominal one).
+        self.step_ns = workload.step_ns
+        self.stretch: Stretch | None = None
+        self.stretch_since = 0
         self.timer: Timer | None = None
 
     @property
@@ -104,6 +119,19 @@ class Training:
     def hopeful(self) -> bool:
         """Tell whether a gang is on its way to something."""
         return any(gang.timer is not None for gang in self._gangs.values())
+
+    def set_pace(self, key: Key, step_ns: int) -> None:
+        """Let a gang's steps take another time from now on, those that are under way too."""
+        gang = self._gangs.get(key)
+        if gang is None or gang.step_ns == step_ns:
+            return
+        gang.step_ns = step_ns
+        if gang.stretch is None:
+            return
+        elapsed = self._engine.now - gang.stretch_since
+        gang.progress = advance(gang.progress, gang.stretch, elapsed)
+        self._stop_timer(gang)
+        self._go(gang, repace(gang.stretch, elapsed, step_ns))
 
     # -- membership ----------------------------------------------------------------------------
 
@@ -182,19 +210,23 @@ class Training:
 
     def _step(self, gang: _Gang) -> None:
         """Step until a checkpoint is due or the work is done."""
+        self._go(gang, Stretch(step_ns=gang.step_ns))
+
+    def _go(self, gang: _Gang, stretch: Stretch) -> None:
+        now, nominal = self._engine.now, gang.workload.step_ns
+        pace = None if stretch.step_ns == nominal else (nominal, stretch.step_ns)
+        self._ledger.progress(now, *gang.key, "stepping", pace)
         gang.timer = None
-        now = self._engine.now
-        self._ledger.progress(now, *gang.key, "stepping")
-        gang.stepping_since = now
+        gang.stretch, gang.stretch_since = stretch, now
         ahead = steps_ahead(gang.workload, gang.progress)
         if ahead is not None:
-            gang.timer = self._engine.at(now + ahead * gang.workload.step_ns, self._stepped, gang, ahead)
+            gang.timer = self._engine.at(now + stretch.length_ns(ahead), self._stepped, gang)
 
-    def _stepped(self, gang: _Gang, steps: int) -> None:
+    def _stepped(self, gang: _Gang) -> None:
         gang.timer = None
-        gang.stepping_since = None
-        was = gang.progress
-        gang.progress = Progress(steps=was.steps + steps, written=was.written, usable=was.usable)
+        assert gang.stretch is not None
+        gang.progress = advance(gang.progress, gang.stretch, self._engine.now - gang.stretch_since)
+        gang.stretch = None
         if is_done(gang.workload, gang.progress):
             self._end(gang)
             return
@@ -209,32 +241,31 @@ class Training:
         gang.timer = None
         checkpoint = gang.workload.checkpoint
         assert checkpoint is not None
-        steps = gang.progress.steps
+        steps, ns = gang.progress.steps, gang.progress.ns
+        gang.progress = replace(gang.progress, written=steps, written_ns=ns)
         if checkpoint.mode == "blocking":
-            gang.progress = Progress(steps=steps, written=steps, usable=steps)
+            gang.progress = replace(gang.progress, usable=steps, usable_ns=ns)
         else:
-            gang.progress = Progress(steps=steps, written=steps, usable=gang.progress.usable)
             wait = self._draw(checkpoint.persist, "persist", gang, gang.writes)
             # A write in flight is lost with the gang: ``starts`` tells whether it is still this one.
-            self._engine.at(self._engine.now + wait, self._persisted, gang, steps, gang.starts)
+            self._engine.at(self._engine.now + wait, self._persisted, gang, steps, ns, gang.starts)
         self._step(gang)
 
-    def _persisted(self, gang: _Gang, steps: int, start: int) -> None:
-        if gang.whole and gang.starts == start:
-            now = gang.progress
-            gang.progress = Progress(steps=now.steps, written=now.written, usable=max(now.usable, steps))
+    def _persisted(self, gang: _Gang, steps: int, ns: int, start: int) -> None:
+        if gang.whole and gang.starts == start and steps > gang.progress.usable:
+            gang.progress = replace(gang.progress, usable=steps, usable_ns=ns)
 
     def _interrupt(self, gang: _Gang) -> None:
         """The gang lost a pod: what was not saved is undone."""
         self._stop_timer(gang)
         now = self._engine.now
-        stepping = None if gang.stepping_since is None else now - gang.stepping_since
-        gang.stepping_since = None
-        effect = interrupt(gang.workload, gang.progress, stepping)
+        elapsed = 0 if gang.stretch is None else now - gang.stretch_since
+        effect = interrupt(gang.workload, gang.progress, gang.stretch, elapsed)
+        gang.stretch = None
         gang.progress = effect.progress
         self._ledger.progress(now, *gang.key, "waiting")
         if effect.undone_ns:
-            self._ledger.undone(now, *gang.key, effect.undone_ns)
+            self._ledger.undone(now, *gang.key, effect.undone_ns, effect.beyond_ns)
 
     def _end(self, gang: _Gang) -> None:
         """The work is done: the gang's pods exit 0."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jobsim.api._struct import Struct
+from jobsim.api._struct import Struct, replace
 from jobsim.laws import ZERO, Law
 
 
@@ -51,8 +51,8 @@ class Workload(Struct):
     replicated_jobs : tuple of str
         Empty: all of the JobSet.
     step_ns : int
-        Time of one step on nominal hardware (of a law: its mean, since only sums over many steps
-        are visible).
+        Time of one step on nominal hardware, with nothing in its way (of a law: its mean, since only
+        sums over many steps are visible).
     steps : int
         Steps until the work is done; 0: never done.
     init : Law
@@ -90,11 +90,51 @@ class Progress(Struct):
         Steps at the last checkpoint write (the interval counts from there).
     usable : int
         Steps that an interruption leaves.
+    ns, written_ns, usable_ns : int
+        What those steps took; ``ns`` with the begun part of a step whose pace changed.
     """
 
     steps: int = 0
     written: int = 0
     usable: int = 0
+    ns: int = 0
+    written_ns: int = 0
+    usable_ns: int = 0
+
+
+class Stretch(Struct):
+    """Steps at one pace, without a stop.
+
+    Parameters
+    ----------
+    step_ns : int
+        One step, as things are.
+    begun_ns : int
+        How much of its first step was done before, in time of this pace.
+    """
+
+    step_ns: int
+    begun_ns: int = 0
+
+    def length_ns(self, steps: int) -> int:
+        """Return how long it takes to the end of so many steps."""
+        return steps * self.step_ns - self.begun_ns
+
+    def steps(self, elapsed_ns: int) -> tuple[int, int]:
+        """Return the steps that are done after a time, and the time spent in a broken one."""
+        return divmod(self.begun_ns + elapsed_ns, self.step_ns)
+
+
+def advance(progress: Progress, stretch: Stretch, elapsed_ns: int) -> Progress:
+    """Return the progress after some time of a stretch."""
+    whole, _ = stretch.steps(elapsed_ns)
+    return replace(progress, steps=progress.steps + whole, ns=progress.ns + elapsed_ns)
+
+
+def repace(stretch: Stretch, elapsed_ns: int, step_ns: int) -> Stretch:
+    """Return the stretch that goes on at another pace: the share of the begun step is kept."""
+    _, broken = stretch.steps(elapsed_ns)
+    return Stretch(step_ns=step_ns, begun_ns=broken * step_ns // stretch.step_ns)
 
 
 def steps_ahead(workload: Workload, progress: Progress) -> int | None:
@@ -121,26 +161,39 @@ class Interruption(Struct):
         Where the gang starts from when it is whole again.
     undone_ns : int
         Step time lost: whole steps since the last usable checkpoint and the broken one.
+    beyond_ns : int
+        What of it was beyond nominal step time.
     """
 
     progress: Progress
     undone_ns: int
+    beyond_ns: int = 0
 
 
-def interrupt(workload: Workload, progress: Progress, stepping_ns: int | None) -> Interruption:
+def interrupt(
+    workload: Workload, progress: Progress, stretch: Stretch | None = None, elapsed_ns: int = 0
+) -> Interruption:
     """Return the effect of losing a pod.
 
     Parameters
     ----------
     workload, progress :
-        ``progress`` as it was when the present interval of steps began.
-    stepping_ns : int or None
-        How long the gang has been stepping since then; None when it was not stepping.
+        ``progress`` as it was when the present stretch of steps began.
+    stretch : Stretch or None
+        None when the gang was not stepping.
+    elapsed_ns : int
+        How long it has been stepping since then.
     """
-    whole, broken = divmod(stepping_ns, workload.step_ns) if stepping_ns is not None else (0, 0)
+    whole, broken, step_ns = 0, 0, 1
+    if stretch is not None:
+        whole, broken = stretch.steps(elapsed_ns)
+        step_ns = stretch.step_ns
     lost = progress.steps + whole - progress.usable
-    usable = progress.usable
+    undone = progress.ns + elapsed_ns - progress.usable_ns
+    nominal = lost * workload.step_ns + broken * workload.step_ns // step_ns
+    kept = {"steps": progress.usable, "ns": progress.usable_ns}
     return Interruption(
-        progress=Progress(steps=usable, written=usable, usable=usable),
-        undone_ns=lost * workload.step_ns + broken,
+        progress=replace(progress, **kept, written=progress.usable, written_ns=progress.usable_ns),
+        undone_ns=undone,
+        beyond_ns=max(0, undone - nominal),
     )

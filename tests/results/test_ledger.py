@@ -33,8 +33,8 @@ class Play(Story):
         assert sum(total.values()) == record.ledger.elapsed(self.now)
         return {name: ns / SECOND for name, ns in total.items() if ns}
 
-    def progress(self, time_s: float, state: str, degraded: float = 0.0) -> None:
-        self.recorder.progress(self.at(time_s).now, "default", "train", state, degraded)
+    def progress(self, time_s: float, state: str, pace: tuple[int, int] | None = None) -> None:
+        self.recorder.progress(self.at(time_s).now, "default", "train", state, pace)
 
 
 @pytest.fixture
@@ -222,19 +222,19 @@ def test_the_workload_knows_better_than_the_pods(play: Play) -> None:
     play.progress(15, "loading")
     play.progress(20, "stepping")
     play.progress(50, "checkpointing")
-    play.progress(52, "stepping", degraded=0.25)
+    play.progress(52, "stepping", pace=(3, 4))
     play.progress(60, "stalled")
     play.progress(70, "waiting")
-    play.recorder.undone(play.now, "default", "train", seconds(5))
+    play.recorder.undone(play.now, "default", "train", seconds(5), seconds(1))
     play.progress(75, "initialising")
     play.progress(80, "stepping")
     play.progress(90, "done")
     play.at(91)
     assert play.accounts() == {
         "starting": 20,
-        "useful": 30 + 6 - 5 + 10,
+        "useful": 30 + 6 - 4 + 10,
         "checkpoint": 2,
-        "degraded": 2,
+        "degraded": 2 - 1,
         "stalled": 10 + 1,
         "restarting": 10,
         "rework": 5,
@@ -292,9 +292,9 @@ def act(play: Play, jobset: JobSet, action: str, n: int) -> None:
     job = jobs[n % len(jobs)] if jobs else None
     pod = pods[n % len(pods)] if pods else None
     if action in STATES:
-        play.recorder.progress(play.now, "default", "train", action, n / 20)
+        play.recorder.progress(play.now, "default", "train", action, (20, 20 + n))
     elif action == "undone":
-        play.recorder.undone(play.now, "default", "train", n * SECOND)
+        play.recorder.undone(play.now, "default", "train", n * SECOND, n * SECOND // 3)
     elif action == "restart":
         play.restart(jobset)
     elif action in ("suspend", "resume"):

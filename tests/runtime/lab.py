@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jobsim.api.jobset import JobSet
@@ -46,6 +47,7 @@ class Lab:
         nodes: int = 4,
         strict: bool = False,
         check_invariants: bool = True,
+        meanwhile: Callable[[Cluster], object] | None = None,
         **sections: Any,
     ) -> None:
         shape = {"cpu": 8, "memory": "64Gi", "pods": 20, "accelerators": {"nvidia.com/gpu": 8}}
@@ -56,6 +58,8 @@ class Lab:
         self.recorder = Recorder()
         self.cluster = Cluster(setup, self.recorder)
         self.refused = self.cluster.start()
+        if meanwhile is not None:
+            meanwhile(self.cluster)
         self.stop: Stop = self.cluster.run()
         self.store = self.cluster.store
         self.rows: list[Row] = list(self.recorder.log.rows())
