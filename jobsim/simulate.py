@@ -21,7 +21,7 @@ from jobsim.results.explain_facts import clock
 from jobsim.results.files import write_file, write_folder
 from jobsim.results.log import Log
 from jobsim.results.recorder import Recorder, replay
-from jobsim.results.summary import summary
+from jobsim.results.summary import exact_seconds, summary
 from jobsim.rng import NameSource
 from jobsim.runtime.cluster import Cluster, Stop
 from jobsim.runtime.setup import Submission
@@ -178,6 +178,10 @@ class Run(RunData):
             ended_at=stop.at,
             writes_by=cluster.counts,
             stop=stop.reason,
+            stalls=[
+                {"what": s.what, "name": s.name, "since": exact_seconds(s.since), "message": s.message}
+                for s in stop.stalls
+            ],
         )
         self.verdicts = tuple(expect.evaluate(scenario.expect, made))
         made["expectations"] = expect.as_rows(self.verdicts)

@@ -86,6 +86,8 @@ def run(
     except (Rejected, BrokenLawError) as err:
         click.echo(str(err), err=True)
         ctx.exit(1)
+    for line in screen.stalls(finished.summary()):
+        click.echo(line, err=True)
     if out is not None:
         _save(finished, out)
     if output == "json":

@@ -22,7 +22,7 @@ _STOPS = {
     "finished": "nothing is left to happen",
     "until": "the time asked for",
     "limit": "the longest time without --until",
-    "stalled": "only retries are left, and they change nothing",
+    "stalled": "what is left to happen never will",
 }
 #: Beyond this many lines the middle of a table is left out; the files have all of it.
 _LINES_MAX = 40
@@ -38,6 +38,7 @@ def of_run(run: Run) -> str:
         _unfinished(run),
         _expectations(run),
         _warnings(run),
+        _stalled(run),
         _end(run),
     ]
     return "\n".join(section for section in sections if section)
@@ -147,6 +148,20 @@ def _expectations(run: Run) -> str:
 
 def _warnings(run: Run) -> str:
     return _cut("".join(f"warning: {text}\n" for text in run.summary()["warnings"]))
+
+
+def stalls(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line for each thing that waited in vain when the run ended."""
+    nouns = {"drain": "drain of node", "terminating": "pods of dead node", "pending": "pod"}
+    return [
+        f"stalled: {nouns.get(row['what'], row['what'])} {row['name']}, since {_instant(row['since'])}: "
+        f"{row['message']}"
+        for row in summary["stalls"]
+    ]
+
+
+def _stalled(run: Run) -> str:
+    return _cut("".join(f"{line}\n" for line in stalls(run.summary())))
 
 
 def _end(run: Run) -> str:

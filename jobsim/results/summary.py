@@ -36,6 +36,7 @@ def summary(
     ended_at: int,
     writes_by: Mapping[str, int],
     stop: str,
+    stalls: Sequence[Mapping[str, Any]] = (),
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the summary of a run.
@@ -50,6 +51,8 @@ def summary(
         Number of API writes by ``"verb resource"``.
     stop : str
         Why the run ended.
+    stalls : sequence of dict
+        What waited in vain then: ``what``, ``name``, ``since`` (s), ``message``.
     warnings : sequence of str
         Said in front of those that were noted while the run went on.
     """
@@ -59,6 +62,7 @@ def summary(
         "digest": recorder.digest,
         "simulatedSeconds": exact_seconds(ended_at),
         "stop": stop,
+        "stalls": [dict(stall) for stall in stalls],
         "apiWrites": sum(by.values()),
         "writesBy": by,
         "pods": recorder.counts.summary(),

@@ -10,20 +10,14 @@ from jobsim.api.core import Node
 from jobsim.api.jobset import JobSet
 from jobsim.api.kinds import namespaced
 from jobsim.api.meta import Object, is_true
-from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
-from jobsim.api.writes import Delete, Evict, Patch, PatchStatus, Update, Write
+from jobsim.api.writes import Delete, Patch, PatchStatus, Update, Write
 from jobsim.apiserver.store import Store
 from jobsim.errors import ApiError
 from jobsim.runtime.client import Client
+from jobsim.runtime.drain import Drains
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.setup import Action, Submission
-from jobsim.units import SECOND
-
-#: kubectl drain asks again after this long when an eviction was refused (kubectl drain.go).
-DRAIN_RETRY_NS = 5 * SECOND
-#: kubectl drain leaves pods alone that a DaemonSet or nobody would put elsewhere.
-_DRAIN_SKIPS = ("DaemonSet", "Node")
 
 
 class Actor:
@@ -51,6 +45,7 @@ class Actor:
         self._client = client
         self._submit = submit
         self._warn = warn
+        self.drains = Drains(engine, store, client, warn)
         self._waiting: list[Action] = []
         self._planned = 0
 
@@ -96,7 +91,7 @@ class Actor:
                 for submission in action.docs:
                     self._apply(submission)
             case "drain":
-                self.drain(action.name)
+                self.drains.begin(action.name)
             case "cordon" | "uncordon":
                 self._send(
                     _patch("Node", "", action.name, {"spec": {"unschedulable": action.verb == "cordon"}})
@@ -171,31 +166,9 @@ class Actor:
         taints = [codec.to_data(t) for t in (*kept, *action.taints)]
         self._send(_patch("Node", "", action.name, {"spec": {"taints": taints}}))
 
-    def drain(self, name: str) -> None:
-        """Cordon a node and evict its pods; refused evictions are asked again every 5 s."""
-        if self._store.get(Node, "", name) is None:
-            self._warn(f'drain node/{name}: nodes "{name}" not found')
-            return
-        self._send(_patch("Node", "", name, {"spec": {"unschedulable": True}}))
-        self._evict_all(name, self._engine.now)
-
     def uncordon(self, name: str) -> None:
         """Let pods be scheduled to a node again."""
         self._send(_patch("Node", "", name, {"spec": {"unschedulable": False}}))
-
-    def _evict_all(self, name: str, started: int) -> None:
-        left = False
-        for pod in list(self._store.by_index(Pod, "node", name)):
-            owner = pod.controller()
-            if pod.terminating or (owner is not None and owner.kind in _DRAIN_SKIPS):
-                continue
-            result = self._client.send(Evict(namespace=pod.namespace, name=pod.name))
-            if result.error is not None and result.error.reason == "TooManyRequests":
-                if started == self._engine.now:
-                    self._warn(f"drain node/{name}: {result.error.message} (pod {pod.namespace}/{pod.name})")
-                left = True
-        if left:
-            self._engine.after(DRAIN_RETRY_NS, self._evict_all, name, started)
 
 
 def _patch(kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> Patch:

@@ -98,7 +98,7 @@ class Chaos:
             case "lose":
                 self._nodes.lose(name)
             case "drain":
-                self._actor.drain(name)
+                self._actor.drains.begin(name)
             case _:
                 raise AssertionError(f"failure {failure} has an effect that nobody knows")
         if failure.repair is not None:
@@ -110,6 +110,7 @@ class Chaos:
         self._planned -= 1
         self._note("repair", failure.node)
         if failure.effect == "drain":
+            self._actor.drains.end(failure.node)
             self._actor.uncordon(failure.node)
         else:
             self._nodes.repair(failure.node)

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from jobsim.api._struct import Struct
+from jobsim.api._struct import Struct, replace
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
 from jobsim.api.plan import EventRecord
+from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.server import Server
 from jobsim.apiserver.store import Store
@@ -34,6 +35,7 @@ from jobsim.runtime.kubelet import Kubelets
 from jobsim.runtime.nodes import Nodes
 from jobsim.runtime.scheduler import Scheduler
 from jobsim.runtime.setup import CLIENT_LIMITS, Setup, Submission
+from jobsim.runtime.stall import Stall, pending, stuck_on_dead_nodes
 from jobsim.runtime.training import Training
 from jobsim.units import HOUR
 from jobsim.workload.behaviour import PodRules
@@ -94,10 +96,13 @@ class Stop(Struct):
         ``finished`` (nothing is left to happen), ``until`` (the time asked for), ``stalled`` (only
         retries are left, and they changed nothing for an hour) or ``limit`` (the longest time that
         is simulated without being asked for).
+    stalls : tuple of Stall
+        What waits in vain.
     """
 
     at: int
     reason: str
+    stalls: tuple[Stall, ...] = ()
 
 
 class Cluster:
@@ -293,6 +298,18 @@ class Cluster:
         progress : callable or None
             ``(virtual ns, timers fired)``, called now and then.
         """
+        stop = self._run(progress)
+        ended = stop.reason in ("finished", "stalled")
+        stalls = [*self._user.drains.stalls()]
+        for controller in self._controllers:
+            stalls += controller.stalls()
+        if ended:
+            pods = self.store.list(Pod)
+            stalls += [*stuck_on_dead_nodes(pods, self._kubelets.is_dark), *pending(pods)]
+        reason = "stalled" if ended and stalls else stop.reason
+        return replace(stop, reason=reason, stalls=tuple(stalls))
+
+    def _run(self, progress: Callable[[int, int], None] | None) -> Stop:
         until = self.setup.until
         limit = self.setup.until_max if until is None else until
         engine, store = self.engine, self.store

@@ -22,6 +22,7 @@ from jobsim.apiserver.workqueue import ItemBackoff, WorkQueue
 from jobsim.runtime.client import Client, Wait
 from jobsim.runtime.engine import Engine, Task, Timer
 from jobsim.runtime.informer import Informer, LagOf
+from jobsim.runtime.stall import Stall
 
 Key = tuple[str, str]
 
@@ -96,7 +97,7 @@ class Controller:
         self._notes: dict[Key, list[WatchEvent]] = {}
         self._running: dict[Key, Task | None] = {}
         #: Keys that wait for another try after an error, and for nothing else.
-        self._failing: dict[Key, None] = {}
+        self._failing: dict[Key, Stall] = {}
         self._armed: Timer | None = None
         self._down = False
         self.reconciles = 0
@@ -232,7 +233,13 @@ class Controller:
             self._queue.add(key, now + finish.requeue_after_ns, now)
         if finish.error is not None:
             if self._backoff.failures(key):
-                self._failing[key] = None
+                known = self._failing.get(key)
+                self._failing[key] = Stall(
+                    what="controller",
+                    name=self._core.name,
+                    since=now if known is None else known.since,
+                    message=f"{'/'.join(filter(None, key))}: {finish.error}",
+                )
             self._queue.add(key, now + self._backoff.next(key), now)
         else:
             self._backoff.forget(key)
@@ -243,6 +250,10 @@ class Controller:
     def hopeful(self) -> bool:
         """Tell whether a key waits for anything but another try of what failed."""
         return len(self._queue) > len(self._failing) or bool(self._running)
+
+    def stalls(self) -> list[Stall]:
+        """Return the keys that have failed more than once and wait for another try."""
+        return list(self._failing.values())
 
     def poke(self, namespace: str, name: str) -> None:
         """Ask for a look at a key from outside the log: for what no object shows (a silent kubelet)."""

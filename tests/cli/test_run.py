@@ -163,6 +163,10 @@ def test_unfinished_jobset_says_why(jobsim: Jobsim) -> None:
     assert result.exit_code == 0
     assert "Not finished: racked (why: jobsim explain jobset/racked)" in result.stdout
     assert "FailedScheduling pod/racked-w-" in result.stdout
+    stalled = [line for line in result.stderr.splitlines() if line.startswith("stalled: ")]
+    assert stalled
+    assert all(line in result.stdout for line in stalled)
+    assert "default/racked-w-3: admission webhook" in stalled[0]
 
 
 def test_deleted_jobset_is_still_in_table_and_summary(jobsim: Jobsim) -> None:

@@ -35,6 +35,7 @@ TOP_KEYS = [
     "digest",
     "simulatedSeconds",
     "stop",
+    "stalls",
     "apiWrites",
     "writesBy",
     "pods",

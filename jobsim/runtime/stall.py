@@ -1,0 +1,80 @@
+"""What a run waits for in vain when it ends, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from jobsim.api._struct import Struct
+from jobsim.api.meta import condition
+from jobsim.api.pod import Pod
+
+
+class Stall(Struct):
+    """Something that will not go on by itself.
+
+    Parameters
+    ----------
+    what : str
+        ``drain``, ``controller``, ``terminating`` or ``pending``.
+    name : str
+        The node that is drained; the controller; the node that nobody hears of; the first pod.
+    since : int
+        ns.
+    message : str
+        What holds it up.
+    """
+
+    what: str
+    name: str
+    since: int
+    message: str
+
+
+def stuck_on_dead_nodes(pods: Iterable[Pod], is_dead: Callable[[str], bool]) -> list[Stall]:
+    """Return a stall for each node whose kubelet is gone and left pods terminating (K-POD-50)."""
+    by_node: dict[str, list[Pod]] = {}
+    for pod in pods:
+        node = pod.spec.node_name
+        # With a grace period of 0 only finalizers hold it, and no kubelet is needed.
+        if node and pod.metadata.deletion_grace_period_seconds and is_dead(node):
+            by_node.setdefault(node, []).append(pod)
+    return [_stuck(node, found) for node, found in by_node.items()]
+
+
+def _stuck(node: str, pods: list[Pod]) -> Stall:
+    first = pods[0]
+    others = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
+    grace_ns = (first.metadata.deletion_grace_period_seconds or 0) * 1_000_000_000
+    return Stall(
+        what="terminating",
+        name=node,
+        since=(first.metadata.deletion_timestamp or 0) - grace_ns,
+        message=f"pod {first.namespace}/{first.name}{others} cannot end without the node's kubelet "
+        "(until the node is back, deleted or tainted out-of-service, or the pods are deleted by force)",
+    )
+
+
+def pending(pods: Iterable[Pod]) -> list[Stall]:
+    """Return a stall for each reason why pods have no node."""
+    by_reason: dict[str, list[Pod]] = {}
+    for pod in pods:
+        scheduled = condition(pod.status.conditions, "PodScheduled")
+        if scheduled is None or scheduled.status == "True" or pod.spec.node_name or pod.terminating:
+            continue
+        by_reason.setdefault(scheduled.message or scheduled.reason, []).append(pod)
+    return [_unplaced(reason, found) for reason, found in by_reason.items()]
+
+
+def _unplaced(reason: str, pods: list[Pod]) -> Stall:
+    first = min(pods, key=_created)
+    others = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
+    return Stall(
+        what="pending",
+        name=f"{first.namespace}/{first.name}{others}",
+        since=_created(first),
+        message=reason,
+    )
+
+
+def _created(pod: Pod) -> int:
+    return pod.metadata.creation_timestamp or 0
