@@ -7,7 +7,7 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check install -c constraints.t
 
 MODULES := jobsim simpy msgspec yaml click numpy networkx re2 matplotlib
 MODULES_TEST := $(MODULES) pytest pytest_cov pytest_timeout xdist hypothesis jupytext nbclient
-MODULES_DEV := $(MODULES_TEST) ruff mypy uv
+MODULES_DEV := $(MODULES_TEST) ruff mypy uv mutmut
 
 # An environment that was moved, or whose interpreter or packages are gone, is made anew.
 FOUND = import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))
@@ -28,7 +28,7 @@ define install
 	@touch $@
 endef
 
-.PHONY: demo test lint notebooks bench constraints clean
+.PHONY: demo test lint mutants notebooks bench constraints clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core  ## one pod fails, a JobSet restarts: tables on the terminal, files in out/demo
@@ -43,6 +43,9 @@ lint: .venv/dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+mutants: .venv/dev  ## mutation check of the JobSet controller and of admission, about an hour; tests/mutation.py
+	nice -n 19 $(PY) -m tests.mutation
+
 notebooks: .venv/test  ## run notebooks/*.py and write the .ipynb beside each
 	$(PY) -m notebooks
 
@@ -54,7 +57,7 @@ constraints: .venv/dev  ## the newest versions of everything, for every supporte
 	  --all-extras pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
+	rm -rf .venv out mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
 
 .venv/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
