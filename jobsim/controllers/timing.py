@@ -55,6 +55,8 @@ TABLE: tuple[Constant, ...] = (
     Constant("SIGTERM_EXIT", 143, "K-POD-41", "128 + SIGTERM: the default handler of a shell"),
     Constant("SIGKILL_EXIT", 137, "K-POD-41", "128 + SIGKILL"),
     Constant("REBOOT_EXIT", 255, "K-POD-54", "containerd internal/cri/server: unknownExitCode"),
+    Constant("PRESSURE_TRANSITION_NS", 5 * MINUTE, "K-POD-45", "pkg/kubelet/apis/config/v1beta1/defaults.go"),
+    Constant("SHUTDOWN_GRACE_NS", 30 * SECOND, "K-POD-45", "shutdownGracePeriod; 0 (off) in a bare kubelet"),
     Constant("LEASE_RENEW_NS", 10 * SECOND, "K-POD-46", "pkg/kubelet/kubelet.go"),
     Constant("NODE_MONITOR_PERIOD_NS", 5 * SECOND, "K-POD-47", _NODE),
     Constant("NODE_MONITOR_GRACE_NS", 50 * SECOND, "K-POD-47", _NODE),
@@ -119,6 +121,8 @@ GRACE_MIN_S = int(_VALUE["GRACE_MIN_S"])
 SIGTERM_EXIT = int(_VALUE["SIGTERM_EXIT"])
 SIGKILL_EXIT = int(_VALUE["SIGKILL_EXIT"])
 REBOOT_EXIT = int(_VALUE["REBOOT_EXIT"])
+PRESSURE_TRANSITION_NS = int(_VALUE["PRESSURE_TRANSITION_NS"])
+SHUTDOWN_GRACE_NS = int(_VALUE["SHUTDOWN_GRACE_NS"])
 LEASE_RENEW_NS = int(_VALUE["LEASE_RENEW_NS"])
 NODE_MONITOR_PERIOD_NS = int(_VALUE["NODE_MONITOR_PERIOD_NS"])
 NODE_MONITOR_GRACE_NS = int(_VALUE["NODE_MONITOR_GRACE_NS"])

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobsim.api import codec
+from jobsim.api._struct import replace
 from jobsim.api.core import Node
 from jobsim.api.jobset import JobSet
 from jobsim.api.kinds import namespaced
 from jobsim.api.meta import Object, is_true
+from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
-from jobsim.api.writes import Delete, Patch, PatchStatus, Update, Write
+from jobsim.api.writes import Delete, Evict, Patch, PatchStatus, Update, Write
 from jobsim.apiserver.store import Store
 from jobsim.errors import ApiError
 from jobsim.runtime.client import Client
@@ -98,6 +100,9 @@ class Actor:
                 )
             case "taint":
                 self._taint(action)
+            case "evict":
+                name = self._name(action)
+                self._send(Evict(namespace=action.namespace, name=name, grace_s=action.grace_s))
             case "delete":
                 self._delete(action)
             case "json-patch":
@@ -124,12 +129,22 @@ class Actor:
             Delete(
                 kind=action.kind,
                 namespace=_namespace(action),
-                name=action.name,
+                name=self._name(action),
                 propagation=propagation,  # type: ignore[arg-type]
+                grace_s=action.grace_s,
             )
         )
 
+    def _name(self, action: Action) -> str:
+        """Return an object's name: users know those of pods without the random suffix."""
+        if action.kind != "Pod":
+            return action.name
+        found = pods_named(self._store, action.name, action.namespace)
+        alive = [pod for pod in found if not pod.terminal and not pod.terminating]
+        return (alive or found)[0].name if found else action.name
+
     def _patch(self, action: Action) -> None:
+        action = replace(action, name=self._name(action))
         if action.status or action.verb == "patch-status":
             self._send(
                 PatchStatus(
@@ -143,6 +158,7 @@ class Actor:
         """Apply a JSON patch (RFC 6902) to the object as it is now."""
         import jsonpatch
 
+        action = replace(action, name=self._name(action))
         obj = self._store.find(action.kind, _namespace(action), action.name)
         if obj is None:
             self._warn(f"patch {action.kind.lower()}/{action.name}: not found")
@@ -169,6 +185,15 @@ class Actor:
     def uncordon(self, name: str) -> None:
         """Let pods be scheduled to a node again."""
         self._send(_patch("Node", "", name, {"spec": {"unschedulable": False}}))
+
+
+def pods_named(store: Store, name: str, namespace: str | None = None) -> list[Pod]:
+    """Return the pods of a name, or those of it when the API server's random suffix is left off."""
+    pods = store.list(Pod, namespace)
+    exact = [pod for pod in pods if pod.name == name]
+    return exact or [
+        pod for pod in pods if pod.metadata.generate_name and pod.name.rpartition("-")[0] == name
+    ]
 
 
 def _patch(kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> Patch:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from jobsim.api._struct import replace
 from jobsim.api.core import Node
-from jobsim.api.pod import Pod
 from jobsim.apiserver.store import Store
-from jobsim.laws import quantile
+from jobsim.controllers.timing import PRESSURE_TRANSITION_NS
+from jobsim.laws import Fixed, quantile
 from jobsim.rng import uniform
-from jobsim.runtime.actions import Actor
+from jobsim.runtime.actions import Actor, pods_named
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.kubelet import Kubelets
 from jobsim.runtime.nodes import Nodes
@@ -76,7 +77,7 @@ class Chaos:
             self._strike_node(failure, number)
 
     def _strike_pod(self, failure: Failure) -> None:
-        hit = [pod for pod in self._store.list(Pod) if failure.pod in (pod.name, _stem(pod))]
+        hit = pods_named(self._store, failure.pod)
         for pod in hit:
             if self._kubelets.fail(pod, failure.exit_code, failure.reason):
                 self._note("pod-fails", pod.name, exitCode=failure.exit_code)
@@ -99,6 +100,13 @@ class Chaos:
                 self._nodes.lose(name)
             case "drain":
                 self._actor.drains.begin(name)
+            case "shutdown":
+                self._nodes.shut_down(name)
+            case "memory-pressure" | "disk-pressure" | "pid-pressure":
+                self._nodes.press(name, failure.effect.partition("-")[0])
+                if failure.repair is None:
+                    # The pod that went made room: only the condition lingers.
+                    failure = replace(failure, repair=Fixed(value=PRESSURE_TRANSITION_NS))
             case _:
                 raise AssertionError(f"failure {failure} has an effect that nobody knows")
         if failure.repair is not None:
@@ -117,8 +125,3 @@ class Chaos:
 
     def _note(self, effect: str, entity: str, **more: Any) -> None:
         self._notes.note(self._engine.now, "failure", effect=effect, entity=entity, **more)
-
-
-def _stem(pod: Pod) -> str:
-    """Return a pod's name without the suffix that the API server made."""
-    return pod.name.rpartition("-")[0] if pod.metadata.generate_name else pod.name

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from jobsim.api.core import Node
 from jobsim.api.meta import Condition
-from jobsim.api.plan import Chain, EventRecord, Step
+from jobsim.api.plan import Chain, EventRecord, Step, reference
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Write
 from jobsim.apiserver.store import Store
 from jobsim.controllers import kubelet
 from jobsim.controllers.kubelet import KubeletProfile, Sandbox, Stage
+from jobsim.controllers.kubelet_admission import refusal
+from jobsim.controllers.kubelet_node import eviction_order
 from jobsim.rng import uniform
 from jobsim.runtime.client import Client
 from jobsim.runtime.engine import Engine, Task, Timer
@@ -63,6 +66,7 @@ class Kubelets:
         lag: LagOf | None = None,
     ) -> None:
         self._engine = engine
+        self._store = store
         self._client = client
         self._rules = rules
         self._draw = partial(uniform, seed)
@@ -87,8 +91,7 @@ class Kubelets:
                 del self._pods[pod.metadata.uid]
             return
         if state is None:
-            state = self._pods[pod.metadata.uid] = _PodState(pod, self._rules.resolve(pod))
-            self._review(state)
+            self._take_in(pod, given=event.type == "ADDED")
             return
         was, state.pod = state.pod, pod
         if not state.busy and (
@@ -96,6 +99,27 @@ class Kubelets:
             or was.metadata.deletion_grace_period_seconds != pod.metadata.deletion_grace_period_seconds
         ):
             self._review(state)
+
+    def _take_in(self, pod: Pod, *, given: bool) -> None:
+        """Begin with a pod; one that came with its node is admitted first, for no scheduler looked at it."""
+        node = self._store.get(Node, "", pod.spec.node_name) if given else None
+        if given and node is None:
+            # Nobody runs it; the pod garbage collector will find it.
+            return
+        state = self._pods[pod.metadata.uid] = _PodState(pod, self._rules.resolve(pod))
+        if node is not None and not pod.terminal:
+            others = [other.pod for other in self._on(node.name) if other is not state]
+            refused = refusal(pod, node, others)
+            if refused is not None:
+                self._perform(state, kubelet.reject(pod, self._engine.now, *refused))
+                return
+        self._review(state)
+
+    def adopt(self, node: str) -> None:
+        """Take in the pods that were given to a node before there was one."""
+        for pod in self._store.by_index(Pod, "node", node):
+            if pod.metadata.uid not in self._pods:
+                self._take_in(pod, given=True)
 
     def _seen(self, state: _PodState) -> kubelet.Seen:
         node = state.pod.spec.node_name
@@ -197,6 +221,26 @@ class Kubelets:
         if self._perform(state, stage):
             self._review(state)
         return True
+
+    def evict(self, node: str, resource: str) -> None:
+        """Let a node under pressure end the pod that it ranks first (K-POD-45)."""
+        running = [state for state in self._on(node) if not state.pod.terminal]
+        verdict = kubelet.evicted(resource)
+        end = partial(kubelet.terminate, verdict=verdict, grace_s=0)
+        for state in sorted(running, key=lambda state: eviction_order(state.pod)):
+            if self._intervene(state.pod, end):
+                about, text = reference(state.pod), verdict.message
+                self._record(
+                    "kubelet", EventRecord(about=about, type="Warning", reason="Evicted", message=text)
+                )
+                return
+
+    def shut_down(self, node: str, grace_s: int) -> None:
+        """Let a node that is shut down end its pods, each within its own grace period (K-POD-45)."""
+        for state in self._on(node):
+            own = state.pod.spec.termination_grace_period_seconds
+            grace = grace_s if own is None else min(own, grace_s)
+            self._intervene(state.pod, partial(kubelet.terminate, verdict=kubelet.SHUTDOWN, grace_s=grace))
 
     def crash(self, node: str) -> None:
         """Let a node go dark: nothing on it is heard of any more."""

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from jobsim.api.core import Node
 from jobsim.api.meta import condition
+from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Create, Delete
 from jobsim.apiserver.store import Store
-from jobsim.controllers.kubelet_node import healthy, last_renewal
+from jobsim.controllers.kubelet_node import PRESSED_RESOURCE, healthy, last_renewal, pressed, shutting_down
 from jobsim.controllers.node_lifecycle import MONITOR
+from jobsim.controllers.timing import SHUTDOWN_GRACE_NS
 from jobsim.runtime.client import Client
 from jobsim.runtime.controller import Controller
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.kubelet import Kubelets
+from jobsim.units import SECOND
 
 
 class Nodes:
@@ -52,11 +55,15 @@ class Nodes:
         self._monitor = monitor
         self._silent = silent
         self._lost: dict[str, Node] = {}
+        #: Machines that are being shut down.
+        self._closing: dict[str, None] = {}
         store.subscribe(self._hear, ("Node",))
 
     def _hear(self, event: WatchEvent) -> None:
         node = event.obj
         assert isinstance(node, Node)
+        if event.type == "ADDED" and self._store.by_index(Pod, "node", node.name):
+            self._engine.after(0, self._kubelets.adopt, node.name)
         if event.type == "ADDED" and condition(node.status.conditions, "Ready") is None:
             # The kubelet of a node that somebody wrote down as a manifest says that it is there.
             self._engine.after(0, self._report, node.name)
@@ -78,6 +85,29 @@ class Nodes:
         self._kubelets.crash(name)
         self._monitor.poke(MONITOR.namespace, MONITOR.name)
 
+    def press(self, name: str, what: str) -> None:
+        """Let a node run out of ``memory``, ``disk`` or ``pid``: it says so and evicts a pod."""
+        node = self._store.get(Node, "", name)
+        if node is None or name in self._silent:
+            return
+        self._kubelet_client.send(pressed(node, what, self._engine.now))
+        self._kubelets.evict(name, PRESSED_RESOURCE[what])
+
+    def shut_down(self, name: str) -> None:
+        """Shut a machine down with notice: its pods end first, then it goes dark."""
+        node = self._store.get(Node, "", name)
+        if node is None or name in self._silent:
+            return
+        self._kubelet_client.send(shutting_down(node, self._engine.now))
+        self._kubelets.shut_down(name, SHUTDOWN_GRACE_NS // SECOND)
+        self._monitor.poke(MONITOR.namespace, MONITOR.name)
+        self._closing[name] = None
+        self._engine.after(SHUTDOWN_GRACE_NS, self._go_off, name)
+
+    def _go_off(self, name: str) -> None:
+        if self._closing.pop(name, "") is None:
+            self.crash(name)
+
     def lose(self, name: str) -> None:
         """Delete a Node object; its machine is gone with it."""
         node = self._store.get(Node, "", name)
@@ -92,6 +122,7 @@ class Nodes:
         if lost is not None:
             self._cloud_client.send(Create(obj=lost))
         self._silent.pop(name, None)
+        self._closing.pop(name, None)
         self._kubelets.recover(name)
         self._report(name)
         self._monitor.poke(MONITOR.namespace, MONITOR.name)

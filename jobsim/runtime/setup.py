@@ -71,7 +71,7 @@ class Submission(Struct):
 
 
 Verb = Literal[
-    "patch", "patch-status", "json-patch", "delete", "apply", "cordon", "uncordon", "drain", "taint"
+    "patch", "patch-status", "json-patch", "delete", "evict", "apply", "cordon", "uncordon", "drain", "taint"
 ]
 
 
@@ -96,8 +96,15 @@ class Action(Struct):
     patch: Any = None
     status: bool = False
     propagation: str = ""
+    grace_s: int | None = None
     taints: tuple[Taint, ...] = ()
     docs: tuple[Submission, ...] = ()
+
+
+#: What happens to a node; "" for failures of pods.
+NodeEffect = Literal[
+    "", "crash", "lose", "drain", "shutdown", "memory-pressure", "disk-pressure", "pid-pressure"
+]
 
 
 class Failure(Struct):
@@ -108,7 +115,7 @@ class Failure(Struct):
     exit_code: int = 1
     reason: str = ""
     node: str = ""
-    effect: Literal["", "crash", "lose", "drain"] = ""
+    effect: NodeEffect = ""
     repair: Law | None = None
     detect: Law = ZERO
 

@@ -119,6 +119,7 @@ def _action(spec: model.ActionSpec, docs: tuple[Submission, ...]) -> Action:
         patch=list(spec.json) if spec.json is not None else spec.merge,
         status=spec.status,
         propagation=spec.propagation,
+        grace_s=spec.grace_s,
         taints=spec.taints,
         docs=docs,
     )
@@ -130,7 +131,8 @@ def _failure(spec: model.FailureSpec) -> Failure:
             at=spec.at, pod=spec.pod, exit_code=spec.exit_code, reason=spec.reason, detect=spec.detect
         )
     assert isinstance(spec, model.NodeFailure), "not_yet refuses the others"
-    assert spec.effect in ("crash", "lose", "drain"), "not_yet refuses degrade"
+    assert spec.effect != "degrade", "not_yet refuses it"
+    assert spec.effect != "pod-fails", "that is no effect on a node"
     return Failure(at=spec.at, node=spec.node, effect=spec.effect, repair=spec.repair, detect=spec.detect)
 
 

@@ -103,7 +103,17 @@ class WorkloadSpec(Struct, kw_only=True):
     checkpoint: CheckpointSpec | None = None
 
 
-Effect = Literal["pod-fails", "crash", "lose", "drain", "degrade"]
+Effect = Literal[
+    "pod-fails",
+    "crash",
+    "lose",
+    "drain",
+    "shutdown",
+    "memory-pressure",
+    "disk-pressure",
+    "pid-pressure",
+    "degrade",
+]
 
 
 class FailureBase(Struct, kw_only=True):
@@ -199,7 +209,7 @@ class Moment(Struct, kw_only=True):
     namespace: str = "default"
 
 
-Verb = Literal["patch", "delete", "apply", "cordon", "uncordon", "drain", "taint"]
+Verb = Literal["patch", "delete", "evict", "apply", "cordon", "uncordon", "drain", "taint"]
 
 
 class ActionSpec(Struct, kw_only=True):
@@ -213,6 +223,7 @@ class ActionSpec(Struct, kw_only=True):
     json: tuple[Json, ...] | None = None
     status: bool = False
     propagation: str = ""
+    grace_s: int | None = None
     file: str = ""
     taints: tuple[Taint, ...] = ()
 

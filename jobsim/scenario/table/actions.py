@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jobsim.scenario.check import Anything, Forms, Key, Leaf, ListOf, Object, Record, Type
+from jobsim.scenario.check import Anything, Forms, Key, Leaf, ListOf, Object, Record, Type, shown
 from jobsim.scenario.leaves import (
     BOOLEAN,
     DURATION,
@@ -63,6 +63,19 @@ def _node(raw: Any) -> Target:
 
 _NODE = Leaf("a node's name", _node, NAME.schema())
 _TARGET = target()
+
+
+def _pod(raw: Any) -> Target:
+    if not isinstance(raw, str) or not raw.startswith(("pod/", "pods/", "po/")):
+        raise ValueError(f"{shown(raw)} is no pod/name")
+    found: Target = _TARGET.parse(raw)
+    return found
+
+
+_POD = Leaf("a pod such as pod/train-w-0-1", _pod, {"type": "string"})
+_GRACE = {
+    "gracePeriodSeconds": Key(whole(0), "0: by force, without the kubelet [the pod's own]", field="grace_s")
+}
 _NAMESPACE = {"namespace": Key(NAME, "[default]")}
 
 
@@ -117,10 +130,12 @@ ACTION = Forms(
             "target",
             {
                 "propagation": Key(choice("Foreground", "Background", "Orphan"), "[Background]"),
+                **_GRACE,
                 **_NAMESPACE,
             },
             Key(_TARGET),
         ),
+        "evict": _action("evict", "target", {**_GRACE, **_NAMESPACE}, Key(_POD)),
         "apply": _action("apply", "file", {}, Key(text("a path"))),
         **{verb: _action(verb, "target", {}, Key(_NODE)) for verb in ("cordon", "uncordon", "drain")},
         "taint": _taint_action(

@@ -104,6 +104,10 @@ def _process(**fields: Any) -> FailureProcess:
     return made
 
 
+_NODE_EFFECTS = (
+    *("crash", "lose", "drain", "degrade", "shutdown"),
+    *("memory-pressure", "disk-pressure", "pid-pressure"),
+)
 _EFFECTS = ("pod-fails", "crash", "lose", "drain", "degrade")
 _PROCESS = {
     "mtbf": Key(POSITIVE, "mean time between failures of one entity"),
@@ -173,7 +177,7 @@ FAILURE = Forms(
             {
                 "at": Key(DURATION, required=True),
                 "node": Key(NAME, required=True),
-                "effect": Key(_Effect("crash", "lose", "drain", "degrade"), "[crash]"),
+                "effect": Key(_Effect(*_NODE_EFFECTS), "[crash]"),
                 **_DEGRADE,
                 "repair": Key(_REPAIR, "[never]"),
                 **_COMMON,
