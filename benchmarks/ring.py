@@ -76,7 +76,7 @@ def measure(size: int) -> dict[str, Any]:
         "us_per_pod_life": round(us, 1),
         "bare_timeout_us": round(bare_us, 3),
         "ratio": round(us / bare_us, 1),
-        "writes_per_pod_life": round(sum(cluster.counts.values()) / lives, 2),
+        "writes_per_pod_life": round(sum(cluster.writes.accepted.values()) / lives, 2),
         "timers_per_pod_life": round(cluster.engine.fired / lives, 2),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }

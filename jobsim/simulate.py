@@ -176,7 +176,8 @@ class Run(RunData):
             recorder,
             seed=scenario.seed,
             ended_at=stop.at,
-            writes_by=cluster.counts,
+            writes_by=cluster.writes.accepted,
+            refused_by=cluster.writes.refused,
             stop=stop.reason,
             stalls=[
                 {"what": s.what, "name": s.name, "since": exact_seconds(s.since), "message": s.message}

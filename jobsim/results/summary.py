@@ -7,6 +7,7 @@ that reads back to the same ns.  Nothing in it depends on the wall clock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from jobsim.results.goodput import ettr
@@ -35,6 +36,7 @@ def summary(
     seed: int,
     ended_at: int,
     writes_by: Mapping[str, int],
+    refused_by: Mapping[str, int] = MappingProxyType({}),
     stop: str,
     stalls: Sequence[Mapping[str, Any]] = (),
     warnings: Sequence[str] = (),
@@ -48,7 +50,9 @@ def summary(
     ended_at : int
         Virtual time when the run stopped, ns.
     writes_by : mapping
-        Number of API writes by ``"verb resource"``.
+        Number of API writes that were carried out, by ``"verb resource"``.
+    refused_by : mapping
+        The same of those that were refused (Conflict, NotFound, a webhook's no, ...).
     stop : str
         Why the run ended.
     stalls : sequence of dict
@@ -56,7 +60,7 @@ def summary(
     warnings : sequence of str
         Said in front of those that were noted while the run went on.
     """
-    by = {key: writes_by[key] for key in sorted(writes_by)}
+    by, refused = dict(sorted(writes_by.items())), dict(sorted(refused_by.items()))
     return {
         "seed": seed,
         "digest": recorder.digest,
@@ -65,6 +69,8 @@ def summary(
         "stalls": [dict(stall) for stall in stalls],
         "apiWrites": sum(by.values()),
         "writesBy": by,
+        "apiWritesRefused": sum(refused.values()),
+        "refusedBy": refused,
         "pods": recorder.counts.summary(),
         "jobsets": [_jobset(record, ended_at) for record in recorder.jobsets.values()],
         "warnings": [*warnings, *recorder.warnings],

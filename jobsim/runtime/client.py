@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import partial
+from typing import NamedTuple
 
 from jobsim.api.kinds import KINDS
 from jobsim.api.plan import Chain, Step, WriteResult
@@ -34,6 +35,13 @@ def write_name(write: Write) -> str:
     plural = info.plural if info else write.kind.lower() + "s"
     form = _SUBRESOURCE.get(write.VERB)
     return form.format(plural) if form else f"{write.VERB} {plural}"
+
+
+class WriteCounts(NamedTuple):
+    """Number of writes by ``write_name``: those that the API server carried out, and those it refused."""
+
+    accepted: dict[str, int]
+    refused: dict[str, int]
 
 
 class TokenBucket:
@@ -68,8 +76,8 @@ class Client:
     engine, server, limits :
     latency : callable or None
         Returns the time a request takes, ns; None: no time.
-    counts : dict
-        Number of requests by ``write_name``; shared by all clients of a run.
+    counts : WriteCounts
+        Shared by all clients of a run.
     """
 
     def __init__(
@@ -78,7 +86,7 @@ class Client:
         server: Server,
         limits: ClientLimits,
         latency: Callable[[], int] | None,
-        counts: dict[str, int],
+        counts: WriteCounts,
     ) -> None:
         self._engine = engine
         self._server = server
@@ -104,8 +112,10 @@ class Client:
         name = self._names.get(key)
         if name is None:
             name = self._names[key] = write_name(write)
-        self._counts[name] = self._counts.get(name, 0) + 1
-        return self._server.request(write, self._engine.now)
+        result = self._server.request(write, self._engine.now)
+        counted = self._counts.accepted if result.error is None else self._counts.refused
+        counted[name] = counted.get(name, 0) + 1
+        return result
 
     def run_step(self, step: Step) -> Generator[Wait, None, StepResults]:
         """Run the chains of a step; yields waits.  Without latency one after the other is exact."""

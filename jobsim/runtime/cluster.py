@@ -26,7 +26,7 @@ from jobsim.rng import NameSource, uniform
 from jobsim.runtime import components
 from jobsim.runtime.actions import Actor
 from jobsim.runtime.chaos import Chaos
-from jobsim.runtime.client import Client
+from jobsim.runtime.client import Client, WriteCounts
 from jobsim.runtime.controller import Controller, Core
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.guard import Guard, Story
@@ -119,7 +119,7 @@ class Cluster:
         self.recorder = recorder
         self.engine = Engine()
         self.store = Store()
-        self.counts: dict[str, int] = {}
+        self.writes = WriteCounts(accepted={}, refused={})
         self.metrics: dict[str, int] = {}
         self._pending_submissions = 0
         names = NameSource(setup.seed)
@@ -221,7 +221,7 @@ class Cluster:
         latency: Callable[[], int] | None = None
         if control.latency != ZERO and component != "user":
             latency = _sampler(partial(quantile, control.latency), self.setup.seed, "latency", component)
-        return Client(self.engine, self.server, limits, latency, self.counts)
+        return Client(self.engine, self.server, limits, latency, self.writes)
 
     def _lag(self, component: str) -> LagOf | None:
         """Return how late a component hears of changes, or None if it never is."""

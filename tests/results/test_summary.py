@@ -25,6 +25,7 @@ def told(play: Play, **more: Any) -> dict[str, Any]:
         seed=7,
         ended_at=play.now,
         writes_by={"update-status jobsets": 2, "create pods": 8},
+        refused_by={"create pods": 3},
         stop="finished",
         **more,
     )
@@ -38,6 +39,8 @@ TOP_KEYS = [
     "stalls",
     "apiWrites",
     "writesBy",
+    "apiWritesRefused",
+    "refusedBy",
     "pods",
     "jobsets",
     "warnings",
@@ -58,6 +61,7 @@ def test_keys_and_their_order(play: Play) -> None:
     assert found["simulatedSeconds"] == 150.25
     assert found["apiWrites"] == 10
     assert list(found["writesBy"].items()) == [("create pods", 8), ("update-status jobsets", 2)]
+    assert (found["apiWritesRefused"], found["refusedBy"]) == (3, {"create pods": 3})
     assert found["pods"] == {"created": 8, "succeeded": 0, "failed": 1, "deleted": 4}
     (js,) = found["jobsets"]
     assert list(js)[: len(JOBSET_KEYS)] == JOBSET_KEYS

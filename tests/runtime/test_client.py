@@ -22,7 +22,7 @@ from jobsim.apiserver.executor import StepResults
 from jobsim.apiserver.server import OpenAdmission, Server
 from jobsim.apiserver.store import Store
 from jobsim.rng import NameSource
-from jobsim.runtime.client import Client, TokenBucket, write_name
+from jobsim.runtime.client import Client, TokenBucket, WriteCounts, write_name
 from jobsim.runtime.engine import Engine, Task
 from jobsim.runtime.setup import ClientLimits
 from jobsim.units import MILLISECOND, SECOND
@@ -40,7 +40,7 @@ class World:
         self.store = Store()
         self.times: list[tuple[float, str]] = []
         self.store.subscribe(lambda e: self.times.append((e.time / SECOND, e.obj.name)))
-        self.counts: dict[str, int] = {}
+        self.counts = WriteCounts(accepted={}, refused={})
         server = Server(self.store, OpenAdmission(), NameSource(0))
         latency = None if latency_ns is None else lambda: latency_ns
         self.client = Client(self.engine, server, limits, latency, self.counts)
@@ -118,5 +118,14 @@ def test_first_error_begins_no_further_chain_in_flight() -> None:
 def test_what_a_write_is_counted_as(write: Write, name: str) -> None:
     assert write_name(write) == name
     world = World(UNLIMITED)
-    world.client.send(write)
-    assert world.counts == {name: 1}
+    result = world.client.send(write)
+    accepted, refused = world.counts
+    assert (refused if result.error else accepted) == {name: 1}
+    assert not (accepted if result.error else refused)
+
+
+def test_refused_writes_are_counted_apart() -> None:
+    world = World(UNLIMITED)
+    for _ in range(3):
+        world.client.send(Create(obj=job("a")))
+    assert world.counts == ({"create jobs": 1}, {"create jobs": 2})

@@ -16,7 +16,7 @@ from jobsim.api.writes import Create, Update, Write
 from jobsim.apiserver.server import OpenAdmission, Server
 from jobsim.apiserver.store import Store
 from jobsim.rng import NameSource
-from jobsim.runtime.client import Client
+from jobsim.runtime.client import Client, WriteCounts
 from jobsim.runtime.controller import Controller, Core
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.informer import LagOf
@@ -54,7 +54,7 @@ class Lab:
             self.engine,
             self.store,
             Core(name="toy", kinds=("Job",), wakes=wakes, observe=observe, reconcile=decide, **core),
-            Client(self.engine, self.server, ClientLimits(qps=qps, burst=burst), None, {}),
+            Client(self.engine, self.server, ClientLimits(qps=qps, burst=burst), None, WriteCounts({}, {})),
             lambda component, event: self.events.append((component, event)),
             self.metrics,
             lag,
