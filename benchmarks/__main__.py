@@ -6,22 +6,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from benchmarks import ring, small
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return rows as a table with kubectl's three spaces between columns."""
-    header = list(rows[0])
-    cells = [
-        header,
-        *([f"{row[key]:,}" if not isinstance(row[key], str) else row[key] for key in header] for row in rows),
-    ]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
-    return "\n".join(
-        "   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+from benchmarks.table import table
 
 
 def main() -> int:

@@ -38,6 +38,7 @@ from jobsim.controllers.kubelet_sandbox import (
 )
 from jobsim.controllers.kubelet_stage import (
     INSTANT,
+    KWOK_FAST,
     REAL,
     KubeletProfile,
     Seen,
@@ -56,6 +57,7 @@ from jobsim.units import SECOND, floor_second
 
 __all__ = [
     "INSTANT",
+    "KWOK_FAST",
     "REAL",
     "SHUTDOWN",
     "KubeletProfile",

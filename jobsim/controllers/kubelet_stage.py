@@ -11,7 +11,7 @@ from jobsim.api._struct import Struct, replace
 from jobsim.api.meta import Condition
 from jobsim.api.plan import EventRecord, reference
 from jobsim.api.pod import Container, Pod, PodStatus
-from jobsim.api.writes import Delete, PatchPodStatus, Write
+from jobsim.api.writes import Delete, PatchFinalizers, PatchPodStatus, Write
 from jobsim.controllers.kubelet_sandbox import (
     NEVER,
     ContainerRun,
@@ -35,17 +35,22 @@ class KubeletProfile(Struct):
     instant : bool
         The simulated agents of recorded clusters: Running and Ready at once with init containers
         shown as finished; a deleted pod ends at once (exit 143), one that never ran just goes.
+    wipes : bool
+        An instant agent as KWOK ships it ("fast"): a deleted pod loses its finalizers and goes,
+        and its status never tells of an end.
     quiet_ns : int
         A start-up shorter than this is reported by its end alone, a longer one first as
         ContainerCreating.  Differs: a real kubelet always writes both.
     """
 
     instant: bool = False
+    wipes: bool = False
     quiet_ns: int = STATUS_RESYNC_NS
 
 
 REAL = KubeletProfile()
 INSTANT = KubeletProfile(instant=True)
+KWOK_FAST = KubeletProfile(instant=True, wipes=True)
 
 
 class Seen(Struct):
@@ -148,8 +153,12 @@ def terminate(seen: Seen, now: int, verdict: Verdict, grace_s: int) -> Stage | N
 def stop(seen: Seen, box: Sandbox, now: int, grace_s: int | None = None) -> Stage:
     """Begin to end a pod: SIGTERM now; what is left of it is told when all has stopped."""
     pod, machine = seen.pod, machine_of(seen)
-    if seen.profile.instant:
+    if seen.profile.instant and not seen.profile.wipes:
         return transition(seen, box, _stopped_instantly(box, now), now)
+    if seen.profile.wipes:
+        released: tuple[Write, ...] = tuple([_release(pod, held) for held in pod.metadata.finalizers])
+        gone = replace(_stopped_instantly(box, now), gone=True)
+        return Stage(at=now, sandbox=gone, writes=(*released, final_delete(pod)))
     if grace_s is None:
         grace_s = pod.metadata.deletion_grace_period_seconds or 0
     stop_ns = machine.sample(seen.behaviour.stop, "stop") + _pre_stop_ns(pod.spec.containers)
@@ -183,6 +192,13 @@ def patch(pod: Pod, status: PodStatus) -> PatchPodStatus:
     """Return the kubelet's write of a pod's status."""
     meta = pod.metadata
     return PatchPodStatus(kind="Pod", namespace=meta.namespace, name=meta.name, status=status, uid=meta.uid)
+
+
+def _release(pod: Pod, finalizer: str) -> PatchFinalizers:
+    meta = pod.metadata
+    return PatchFinalizers(
+        kind="Pod", namespace=meta.namespace, name=meta.name, finalizer=finalizer, uid=meta.uid
+    )
 
 
 def final_delete(pod: Pod) -> Delete:
