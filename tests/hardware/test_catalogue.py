@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobsim.api import quantity
+from jobsim.errors import InputError, InputErrors
 from jobsim.hardware import catalogue
 from jobsim.hardware.catalogue import UnknownName, fabrics, shape, shapes
 
@@ -28,6 +29,10 @@ def test_shape_is_whole(name: str) -> None:
         fabric = catalogue.fabric(found.fabric)
         assert found.domain == fabric.g
         assert found.domain % devices == 0
+        assert found.devices == devices
+    if found.nics:
+        # What the adapters of a machine carry is what its fabric says of an accelerator.
+        assert found.nics * found.nic_gbps / 8 == catalogue.fabric(found.fabric).nic * devices
 
 
 @pytest.mark.parametrize("name", [n for n, s in shapes().items() if "google.com/tpu" in s.accelerators])
@@ -65,12 +70,68 @@ def test_the_named_systems_are_there() -> None:
     assert {"ib_h100", "efa_h100", "efa_b200", "gb200", "efa_a100"} <= set(fabrics())
 
 
+OWN = {"name": "mine", "cpu": 8, "memory": "64Gi", "accelerators": {"example.com/npu": 4}}
+
+
+def own_file(tmp_path: Path, *entries: object) -> Path:
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({"shapes": entries}))
+    return path
+
+
+def test_a_users_file_extends_the_catalogue(tmp_path: Path) -> None:
+    bigger = {"name": "dgx-h100-96", "base": "dgx-h100", "cpu": 96}
+    known = shapes([own_file(tmp_path, OWN, bigger, {**OWN, "base": "mine", "pods": 20})])
+    assert list(known)[-2:] == ["mine", "dgx-h100-96"]
+    assert (known["dgx-h100-96"].cpu, known["dgx-h100-96"].domain) == (96, 8)
+    assert (known["mine"].devices, known["mine"].pods) == (4, 20)
+    assert shape("mine", known) is known["mine"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({**OWN, "cpu": 0}, "shapes[0].cpu: 0 is no amount (a quantity above 0)"),
+        ({**OWN, "memory": "much"}, "shapes[0].memory: 'much' is no amount (a quantity above 0)"),
+        ({**OWN, "name": "My Shape"}, 'shapes[0].name: "My Shape" is no name'),
+        ({**OWN, "base": "dgx-h10"}, 'shapes[0]: no shape "dgx-h10" (did you mean dgx-h100? '),
+        ({"name": "x", "cpu": 1}, "shapes[0]: Object missing required field `memory`"),
+        ({**OWN, "nics": -1}, "shapes[0].nics: -1 is too small (0 or more)"),
+        ({**OWN, "nics": 4}, "shapes[0].nicGbps: is missing"),
+        ({**OWN, "topologies": {"4by4": 1}}, 'shapes[0].topologies: "4by4" is no torus (such as 4x4'),
+        ([], "shapes[0]: Expected `object`"),
+    ],
+)
+def test_what_is_wrong_with_a_users_file(tmp_path: Path, entry: object, says: str) -> None:
+    path = own_file(tmp_path, entry)
+    with pytest.raises(InputErrors) as caught:
+        shapes([path])
+    assert f"{path}: {says}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("[", "is not JSON: "), ("[]", "is no catalogue ("), ('{"shapes": 1}', "is no catalogue (")],
+)
+def test_a_users_file_that_is_none(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says.replace("(", r"\(")):
+        shapes([path])
+    with pytest.raises(InputError, match="cannot be read"):
+        shapes([tmp_path / "none.json"])
+
+
 def test_units_are_said() -> None:
     for file, key in (("shapes.json", "shapes"), ("fabrics.json", "fabrics")):
         data = json.loads((DATA / file).read_text())
         said = {word for words in data["units"] for word in words.split(", ")}
         used = {word for entry in data[key] for word in entry}
-        numbers = used - {"name", "title", "kind", "source", "labels", "fabric", "machineType", "resources"}
+        numbers = (
+            used
+            - {"name", "title", "kind", "source", "labels", "fabric", "machineType", "resources"}
+            - {"base"}
+        )
         assert numbers - said <= {"axes"}
 
 

@@ -6,58 +6,18 @@ are from.  Nothing here is computed.
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from jobsim.api import codec
-from jobsim.api._struct import Quantity, Struct, field
-from jobsim.api.meta import Labels
+from jobsim.api._struct import Struct, field
+from jobsim.hardware.catalogue.names import UnknownName, unknown
+from jobsim.hardware.catalogue.shape import Shape, shape, shapes
+
+__all__ = ["Fabric", "Shape", "UnknownName", "fabric", "fabrics", "shape", "shapes"]
 
 _HERE = Path(__file__).resolve().parent
-
-
-class Shape(Struct, kw_only=True):
-    """A kind of machine.
-
-    Parameters
-    ----------
-    name : str
-        Empty for one that a Scenario writes inline.
-    cpu, memory : quantity
-        Kubernetes' capacity of the node; ``memory`` in bytes.
-    pods : int
-        The kubelet's limit.
-    accelerators : mapping of str to quantity
-        Accelerators by resource name.
-    resources : mapping of str to quantity
-        Other extended resources, such as network adapters.
-    labels : mapping of str to str
-        What a node of this shape carries on its platform.
-    fabric : str
-        Name of the preset of the network between such machines, or empty.
-    domain : int
-        Accelerators in one scale-up domain (NVLink island, ICI pod); 0: unknown.
-    topologies : mapping of str to int
-        TPU: the slices that can be had of it, and how many such machines each has.
-    source : str
-        A key of the file's ``sources``.
-    """
-
-    name: str = ""
-    title: str = ""
-    cpu: Quantity
-    memory: Quantity
-    pods: int = 110
-    accelerators: Mapping[str, Quantity] = {}
-    resources: Mapping[str, Quantity] = {}
-    labels: Labels = {}
-    fabric: str = ""
-    domain: int = 0
-    machine_type: str = ""
-    topologies: Mapping[str, int] = {}
-    source: str = ""
 
 
 class Fabric(Struct, kw_only=True):
@@ -112,29 +72,10 @@ class Fabric(Struct, kw_only=True):
     source: str = ""
 
 
-class UnknownName(ValueError):
-    """The catalogue has no such thing; the text says what there is."""
-
-
-class _Shapes(Struct):
-    units: Mapping[str, str]
-    sources: Mapping[str, str]
-    shapes: tuple[Shape, ...]
-
-
 class _Fabrics(Struct):
     units: Mapping[str, str]
     sources: Mapping[str, str]
     fabrics: tuple[Fabric, ...]
-
-
-def shapes() -> dict[str, Shape]:
-    """Return all shapes by name, in the order of the catalogue.
-
-    Source: ``shapes.json`` says for each shape where its numbers are from.
-    """
-    data = codec.convert(json.loads((_HERE / "shapes.json").read_bytes()), _Shapes)
-    return {shape.name: shape for shape in data.shapes}
 
 
 def fabrics() -> dict[str, Fabric]:
@@ -143,35 +84,9 @@ def fabrics() -> dict[str, Fabric]:
     return {fabric.name: fabric for fabric in data.fabrics}
 
 
-def shape(name: str) -> Shape:
-    """Return one shape.
-
-    Raises
-    ------
-    UnknownName
-        With the nearest name and all that exist.
-
-    Examples
-    --------
-    >>> shape("dgx-h100").accelerators
-    {'nvidia.com/gpu': 8}
-    """
-    known = shapes()
-    if name in known:
-        return known[name]
-    raise UnknownName(_unknown("shape", name, known))
-
-
 def fabric(name: str) -> Fabric:
     """Return one fabric; raises ``UnknownName`` as ``shape`` does."""
     known = fabrics()
     if name in known:
         return known[name]
-    raise UnknownName(_unknown("fabric", name, known))
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(name[:100].lower(), names, n=1, cutoff=0.5)
-    meant = f"did you mean {close[0]}? " if close else ""
-    return f'no {what} "{name[:60]}" ({meant}there are {", ".join(names)})'
+    raise unknown("fabric", name, known)

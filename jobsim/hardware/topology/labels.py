@@ -1,0 +1,124 @@
+"""The network as Node labels tell it: whose block, whose rack.
+
+Several platforms label their nodes with the switches above them.  The first family is used of which
+nodes carry a label; a node without one stands in a rack of its own kind, named ``-``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from jobsim.api import quantity
+from jobsim.api.core import Node
+from jobsim.hardware import slices
+from jobsim.hardware.catalogue import Fabric, Shape
+from jobsim.hardware.topology.build import Host, Machine, Topology, build
+
+BLOCK = "topology.jobsim/block"
+RACK = "topology.jobsim/rack"
+#: Label keys by platform, from the rack outwards: jobsim's own fleets; NVIDIA's topograph and network
+#: operators; AWS (layer 3 is the switch next to the instance); Google's accelerator machines; zones.
+FAMILIES: tuple[tuple[str, ...], ...] = (
+    (RACK, BLOCK),
+    (
+        "network.topology.nvidia.com/leaf",
+        "network.topology.nvidia.com/spine",
+        "network.topology.nvidia.com/core",
+    ),
+    (
+        "topology.k8s.aws/network-node-layer-3",
+        "topology.k8s.aws/network-node-layer-2",
+        "topology.k8s.aws/network-node-layer-1",
+    ),
+    ("cloud.google.com/gce-topology-subblock", "cloud.google.com/gce-topology-block"),
+    ("topology.kubernetes.io/zone", "topology.kubernetes.io/region"),
+)
+#: Labels that name a scale-up domain.
+DOMAINS = ("nvidia.com/gpu.clique", "network.topology.nvidia.com/accelerator")
+#: Labels by which a node tells what machine it is, of those that shapes carry.
+KINDS = ("node.kubernetes.io/instance-type", "nvidia.com/gpu.product")
+TPU_TOPOLOGY = "cloud.google.com/gke-tpu-topology"
+NOWHERE = "-"
+
+
+def from_nodes(
+    nodes: Iterable[Node], machine: Callable[[Node], Machine], keys: Sequence[str] = ()
+) -> Topology:
+    """Return the network of some nodes.
+
+    Parameters
+    ----------
+    nodes : iterable of Node
+    machine : callable
+        What kind a node is.
+    keys : sequence of str
+        Label keys from the rack outwards, instead of a known family.
+    """
+    found = list(nodes)
+    used = tuple(keys) or family(node.metadata.labels for node in found)
+    return build(
+        Host(
+            name=node.name,
+            path=tuple(node.metadata.labels.get(key, NOWHERE) for key in used) or (NOWHERE,),
+            machine=machine(node),
+            domain=next(filter(None, (node.metadata.labels.get(key, "") for key in DOMAINS)), ""),
+        )
+        for node in found
+    )
+
+
+def family(labels: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the keys, from the rack outwards, that nodes say their place by; none: no family's."""
+    carried = set().union(*labels)
+    for keys in FAMILIES:
+        if carried.intersection(keys):
+            return tuple(key for key in keys if key in carried)
+    return ()
+
+
+def devices(node: Node, known: Iterable[str]) -> int:
+    """Return how many accelerators a node has, of the resources that shapes call so."""
+    return sum(quantity.value(node.status.capacity[name]) for name in known if name in node.status.capacity)
+
+
+def guess(node: Node, shapes: Mapping[str, Shape]) -> Shape | None:
+    """Return the shape of the catalogue that a node's labels name, or None."""
+    labels = node.metadata.labels
+    for key in KINDS:
+        for shape in shapes.values():
+            if key in labels and shape.labels.get(key) == labels[key]:
+                return shape
+    return None
+
+
+def machine_of(
+    shape: Shape,
+    fabric: Fabric | None,
+    oversubscription: tuple[float, ...] = (),
+    labels: Mapping[str, str] = {},
+) -> Machine:
+    """Return what the network needs to know of a shape on a fabric.
+
+    Parameters
+    ----------
+    shape : Shape
+    fabric : Fabric or None
+    oversubscription : tuple of float
+        From the rack outwards.
+    labels : mapping of str to str
+        Of the node: a TPU slice is one scale-up domain.
+    """
+    count = shape.devices
+    nic = 0.0
+    if fabric is not None and count:
+        nic = fabric.dcn / count if fabric.kind == "torus" else fabric.nic
+    domain = shape.domain or count
+    slice_hosts = slices.hosts_of(shape, labels, TPU_TOPOLOGY)
+    return Machine(
+        accelerators=count,
+        nic=nic,
+        domain=slice_hosts * count if slice_hosts else domain if not shape.topologies else count,
+        rails=shape.rails,
+        fabric="" if fabric is None else fabric.name,
+        oversubscription=oversubscription,
+    )
