@@ -171,6 +171,7 @@ class TestTheTerminatingTrap:
         )
 
     def test_without_help(self) -> None:
+        """K-POD-55: nothing of the cluster's own ends it, for Kueue's recovery is not simulated."""
         lab = self.stuck()
         assert [pod.terminating for pod in lab.pods()] == [True]
         assert lab.js().status.restarts == 0
