@@ -24,7 +24,7 @@ def main() -> int:
     for size in sizes:
         print(f"{size:,} pods ...", file=sys.stderr)
         rings.append(ring.measure_apart(size))
-    smalls = [small.admission(), small.tiny()]
+    smalls = [small.admission(), small.tiny(), small.contention()]
     print("Gang start and full restart (ratio: a pod life in bare simpy timeouts)\n")
     print(table(rings), end="\n\n")
     print("Small things (ratio: in bare simpy timeouts)\n")

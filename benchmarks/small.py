@@ -5,11 +5,14 @@ from __future__ import annotations
 from time import process_time
 from typing import Any
 
+import numpy as np
+
 from benchmarks.baseline import bare_timeout_us
 from benchmarks.ring import scenario
 from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.pipeline import Admission
 from jobsim.controllers.jobset import Gates
+from jobsim.hardware.contention import max_min
 from jobsim.results.recorder import Recorder
 from jobsim.runtime.cluster import Cluster
 from jobsim.scenario.build import build
@@ -45,3 +48,25 @@ def tiny() -> dict[str, Any]:
         times.append(process_time() - began)
     us = sorted(times)[len(times) // 2] * 1e6
     return {"what": "8 pods, start and restart, warm", "us": round(us, 1), "ratio": round(us / bare_us, 1)}
+
+
+def contention(jobs: int = 200, links: int = 500) -> dict[str, Any]:
+    """Return the cost of fair shares for jobs of 20 links each, all of them connected."""
+    draw = np.random.default_rng(1)
+    loads = [
+        dict(
+            zip(draw.choice(links, 20, replace=False).tolist(), draw.uniform(1, 9, 20).tolist(), strict=True)
+        )
+        for _ in range(jobs)
+    ]
+    capacity = draw.uniform(10, 60, links)
+    bare_us = bare_timeout_us()
+    began = process_time()
+    for _ in range(ROUNDS // 10):
+        max_min(loads, capacity)
+    us = (process_time() - began) / (ROUNDS // 10) * 1e6
+    return {
+        "what": f"fair shares of {jobs} jobs on {links} links",
+        "us": round(us, 1),
+        "ratio": round(us / bare_us, 1),
+    }
