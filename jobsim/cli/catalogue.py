@@ -15,20 +15,21 @@ from jobsim.results.layout import table
 from jobsim.scenario.write_yaml import to_yaml
 
 
-def show(word: str, names: Sequence[str], output: str | None) -> str:
-    """Return the catalogue's shapes or fabrics, all of them or some by name.
+def show(word: str, names: Sequence[str], output: str | None, files: Sequence[str] = ()) -> str:
+    """Return the catalogue's shapes or fabrics and those of users' files, all of them or some by name.
 
     Raises
     ------
     InputErrors
-        When there is none of a name.
+        When there is none of a name, or a file is wrong.
     """
-    known: Mapping[str, Any] = catalogue.shapes() if word == "shapes" else catalogue.fabrics()
-    find = catalogue.shape if word == "shapes" else catalogue.fabric
+    shapes = word == "shapes"
+    known: Mapping[str, Any] = catalogue.shapes(files) if shapes else catalogue.fabrics(files)
+    find = catalogue.shape if shapes else catalogue.fabric
     errors = []
     for name in names:
         try:
-            find(name)
+            find(name, known)
         except catalogue.UnknownName as err:
             errors.append(InputError(str(err)))
     if errors:
@@ -39,7 +40,8 @@ def show(word: str, names: Sequence[str], output: str | None) -> str:
         return to_yaml(data) if output == "yaml" else json.dumps(data, indent=2) + "\n"
     if output == "name":
         return "".join(f"{entry.name}\n" for entry in chosen)
-    return _shapes(chosen, wide=output == "wide") if word == "shapes" else _fabrics(chosen)
+    wide = output == "wide"
+    return _shapes(chosen, wide=wide) if shapes else _fabrics(chosen, wide=wide)
 
 
 def _shapes(shapes: Sequence[Shape], *, wide: bool) -> str:
@@ -61,7 +63,7 @@ def _shapes(shapes: Sequence[Shape], *, wide: bool) -> str:
     return table([*header, "TOPOLOGIES"] if wide else header, [row if wide else row[:-1] for row in rows])
 
 
-def _fabrics(fabrics: Sequence[Fabric]) -> str:
+def _fabrics(fabrics: Sequence[Fabric], *, wide: bool) -> str:
     header = ["NAME", "KIND", "DOMAIN", "SCALE-UP GB/S", "SCALE-OUT GB/S", "TITLE"]
     rows = [
         [
@@ -71,7 +73,12 @@ def _fabrics(fabrics: Sequence[Fabric]) -> str:
             f"{(fabric.nvls or fabric.nvl or fabric.link):g}",
             f"{(fabric.nic or fabric.dcn):g}",
             fabric.title,
+            ",".join(f"{t.name}={t.domains}:{t.oversubscription:g}" for t in fabric.tiers) or "<none>",
+            fabric.base or "<none>",
+            fabric.source,
         ]
         for fabric in fabrics
     ]
-    return table(header, rows)
+    if not wide:
+        return table(header, [row[:6] for row in rows])
+    return table([*header, "TIERS", "BASE", "SOURCE"], rows)

@@ -13,7 +13,7 @@ from jobsim.api.field_selectors import FieldSelector, check_fields, parse_fields
 from jobsim.api.kinds import namespaced, resource_of
 from jobsim.api.meta import Object
 from jobsim.api.selectors import Selector, SelectorError, parse_labels
-from jobsim.cli.options import at_time, namespace, read_time, run_folder
+from jobsim.cli.options import at_time, catalogue_files, namespace, read_time, run_folder
 from jobsim.errors import ApiError, InputError
 from jobsim.moment import ALL, Moment
 from jobsim.results import printers
@@ -56,6 +56,7 @@ def selecting(command: Any) -> Any:
 )
 @click.option("--field-selector", "fields", default="", metavar="SELECTOR", help="status.phase=Running, ...")
 @click.option("-o", "--output", type=click.Choice(["wide", "yaml", "json", "name"]), help="Another form.")
+@catalogue_files
 @click.pass_context
 def get(
     ctx: click.Context,
@@ -67,6 +68,7 @@ def get(
     labels: str,
     fields: str,
     output: str | None,
+    catalogues: Sequence[str],
 ) -> None:
     """List objects of a run, at any virtual time, as kubectl does.
 
@@ -76,7 +78,7 @@ def get(
     if words[0] in CATALOGUE:
         from jobsim.cli.catalogue import show
 
-        click.echo(show(words[0], words[1:], output), nl=False)
+        click.echo(show(words[0], words[1:], output, catalogues), nl=False)
         return
     if folder is None:
         raise click.UsageError("Missing option '--run' (or the variable JOBSIM_RUN).", ctx)

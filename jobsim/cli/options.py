@@ -32,6 +32,18 @@ def namespace(command: F) -> F:
     )(command)
 
 
+def catalogue_files(command: F) -> F:
+    """Add ``--catalogue FILE``."""
+    return click.option(
+        "--catalogue",
+        "catalogues",
+        multiple=True,
+        metavar="FILE",
+        envvar="JOBSIM_CATALOGUE",
+        help="Shapes and fabrics of your own, in the catalogue's form; repeatable [$JOBSIM_CATALOGUE].",
+    )(command)
+
+
 def at_time(command: F) -> F:
     """Add ``--at T``."""
     return click.option("--at", metavar="T", help="The virtual time, such as 10m or 90.5 [the end].")(command)

@@ -216,6 +216,18 @@ def test_catalogue(jobsim: Jobsim) -> None:
     assert "dgx-h100" in wrong.stderr
 
 
+def test_catalogue_of_ones_own(jobsim: Jobsim, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text('{"fabrics": [{"name": "fast", "base": "ib_h100", "nic": 100}]}')
+    shown = jobsim("get", "fabrics", "fast", "--catalogue", file, "-o", "wide").stdout.splitlines()
+    assert shown[1].split()[:5] == ["fast", "switched", "8", "480", "100"]
+    assert jobsim("get", "fabrics", "fast").exit_code == 2
+    file.write_text('{"fabrics": [{"name": "fast", "base": "ib_h100", "nic": 0}]}')
+    wrong = jobsim("get", "fabrics", "--catalogue", file)
+    assert wrong.exit_code == 2
+    assert f"{file}: fabrics[0].nic: 0 is not positive" in wrong.stderr
+
+
 @pytest.mark.parametrize(
     ("make", "text"),
     [

@@ -147,3 +147,43 @@ def test_unknown_name(find: object, name: str, expected: str) -> None:
     with pytest.raises(UnknownName) as caught:
         find(name)
     assert str(caught.value).startswith(expected)
+
+
+def test_a_fabric_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"fabrics": [{"name": "fast", "base": "ib_h100", "nic": 100}]}))
+    known = fabrics([file])
+    assert known["fast"].nic == 100
+    assert known["fast"].nvl == known["ib_h100"].nvl
+    assert list(known)[:-1] == list(fabrics())
+    assert catalogue.fabric("fast", known).name == "fast"
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"name": "x"}, "fabrics[0].nvl: 0 is not positive (a switched fabric needs one above 0)"),
+        ({"name": "x", "base": "ib_h100", "nic": -1}, "fabrics[0].nic: -1 is not positive"),
+        ({"name": "x", "base": "ib_h10"}, 'fabrics[0]: no fabric "ib_h10" (did you mean ib_h100? '),
+        ({"name": "x", "base": "ib_h100", "nicc": 1}, "fabrics[0]: Object contains unknown field `nicc`"),
+        ({"name": "x", "base": "ib_h100", "nic": "1"}, "fabrics[0].nic: Expected `float`, got `str`"),
+        ({"name": "", "base": "ib_h100"}, "fabrics[0].name: is empty"),
+        ({"name": "x", "base": "tpu_v5e", "axes": 4}, "fabrics[0].axes: 4 axes (1, 2 or 3)"),
+        ({"name": "x", "base": "ib_h100", "g": 1}, "fabrics[0].nvls: a domain of one accelerator"),
+        (
+            {
+                "name": "x",
+                "base": "ib_h100",
+                "tiers": [{"name": "rack", "domains": 4}, {"name": "p", "domains": 2}],
+            },
+            "fabrics[0].tiers[1].domains: 2 domains (at least 4: tiers come bottom up)",
+        ),
+        (3, "fabrics[0]: Expected `object`, got `int`"),
+    ],
+)
+def test_wrong_fabrics_of_ones_own(tmp_path: Path, entry: object, text: str) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"fabrics": [entry]}))
+    with pytest.raises(InputErrors) as caught:
+        fabrics([file])
+    assert str(caught.value).startswith(f"{file}: {text}")

@@ -6,20 +6,16 @@ A user's file has the catalogue's own form, ``{"shapes": [{"name": ..., ...}]}``
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from jobsim.api import codec, quantity
+from jobsim.api import quantity
 from jobsim.api._struct import Quantity, Struct
 from jobsim.api.meta import Labels
-from jobsim.errors import InputError, InputErrors
-from jobsim.hardware.catalogue.names import UnknownName, unknown
-
-_HERE = Path(__file__).resolve().parent
+from jobsim.hardware.catalogue.files import Kind, load
+from jobsim.hardware.catalogue.names import unknown
 
 
 class Shape(Struct, kw_only=True):
@@ -101,11 +97,7 @@ def shapes(files: Iterable[str | Path] = ()) -> dict[str, Shape]:
 
     Source: ``shapes.json`` says for each shape where its numbers are from.
     """
-    found: dict[str, Shape] = {}
-    _add(found, json.loads((_HERE / "shapes.json").read_bytes())["shapes"], "shapes.json")
-    for file in files:
-        _add(found, _entries(Path(file)), str(file))
-    return found
+    return load(_KIND, Shape, files)
 
 
 def shape(name: str, known: Mapping[str, Shape] | None = None) -> Shape:
@@ -154,43 +146,4 @@ def faults(one: Shape) -> Iterator[tuple[str, str]]:
             yield "topologies", f'"{text[:40]}" is no torus (such as 4x4 or 2x2x4)'
 
 
-def _entries(file: Path) -> Sequence[Any]:
-    """Return the shapes that a user's file lists, as they are."""
-    try:
-        data = json.loads(file.read_bytes())
-    except OSError as err:
-        raise InputError(f"cannot be read: {err.strerror or err}", file=str(file)) from None
-    except json.JSONDecodeError as err:
-        raise InputError(f"is not JSON: {err.msg}", file=str(file), line=err.lineno) from None
-    except (UnicodeDecodeError, RecursionError):
-        raise InputError("is not JSON", file=str(file)) from None
-    entries = data.get("shapes", []) if isinstance(data, dict) else None
-    if not isinstance(entries, list):
-        raise InputError('is no catalogue ({"shapes": [{"name": ...}, ...]})', file=str(file))
-    return entries
-
-
-def _add(known: dict[str, Shape], entries: Sequence[Any], file: str) -> None:
-    """Add entries, each on its base; all errors of the file come at once."""
-    wrong: list[InputError] = []
-    for i, entry in enumerate(entries):
-        path = f"shapes[{i}]"
-        try:
-            one = _read(known, entry)
-        except (UnknownName, codec.DecodeError) as err:
-            wrong.append(InputError(str(err), file=file, path=path))
-            continue
-        bad = [InputError(text, file=file, path=f"{path}.{name}") for name, text in faults(one)]
-        wrong += bad
-        if not bad:
-            known[one.name] = one
-    if wrong:
-        raise InputErrors(wrong)
-
-
-def _read(known: Mapping[str, Shape], entry: Any) -> Shape:
-    base = entry.get("base") if isinstance(entry, dict) else None
-    if isinstance(base, str) and base:
-        inherited = codec.to_data(shape(base, known))
-        entry = {key: value for key, value in inherited.items() if key not in ("title", "source")} | entry
-    return codec.convert(entry, Shape)
+_KIND = Kind("shapes", "shape", faults)
