@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobsim.errors import ApiError, InputError, InputErrors, JobsimError, NotYetError
+    from jobsim.hardware.catalogue import Fabric
+    from jobsim.hardware.collectives import Cost, collective_time
+    from jobsim.hardware.collectives_placement import Placement
+    from jobsim.hardware.collectives_sweep import collective_times
     from jobsim.moment import Listing, Moment
     from jobsim.scenario.expect import Verdict
     from jobsim.scenario.load import Scenario, load_files
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
 #: ``import jobsim`` and ``jobsim --help`` cost nothing.
 _HOMES = {
     "jobsim.errors": ("ApiError", "InputError", "InputErrors", "JobsimError", "NotYetError"),
+    "jobsim.hardware.catalogue": ("Fabric",),
+    "jobsim.hardware.collectives": ("Cost", "collective_time"),
+    "jobsim.hardware.collectives_placement": ("Placement",),
+    "jobsim.hardware.collectives_sweep": ("collective_times",),
     "jobsim.moment": ("Listing", "Moment"),
     "jobsim.scenario.expect": ("Verdict",),
     "jobsim.scenario.load": ("Scenario", "load_files"),
@@ -31,17 +39,22 @@ _HOMES = {
 
 __all__ = [
     "ApiError",
+    "Cost",
+    "Fabric",
     "InputError",
     "InputErrors",
     "JobsimError",
     "Listing",
     "Moment",
     "NotYetError",
+    "Placement",
     "Rejected",
     "Run",
     "RunData",
     "Scenario",
     "Verdict",
+    "collective_time",
+    "collective_times",
     "load_files",
     "open_run",
     "run",
