@@ -48,6 +48,10 @@ def convert(data: Any, type_: type[S]) -> S:
         return msgspec.convert(data, type_, dec_hook=_decode_hook)
     except msgspec.ValidationError as err:
         raise DecodeError(str(err)) from None
+    except UnicodeEncodeError:
+        raise DecodeError("a text has a lone surrogate") from None
+    except RecursionError:
+        raise DecodeError("nested too deep") from None
 
 
 def to_data(value: object) -> Any:
@@ -97,7 +101,12 @@ def from_dict(doc: Mapping[str, Any]) -> Object:
     """
     kind = doc.get("kind", "")
     group_version = doc.get("apiVersion", "")
-    body = prune_nulls({k: v for k, v in doc.items() if k not in ("kind", "apiVersion")})
+    if not isinstance(kind, str) or not isinstance(group_version, str):
+        raise DecodeError("kind and apiVersion are text")
+    try:
+        body = prune_nulls({k: v for k, v in doc.items() if k not in ("kind", "apiVersion")})
+    except RecursionError:
+        raise DecodeError("nested too deep") from None
     info = KINDS.get(kind)
     if info is not None and info.type.API_VERSION.rpartition("/")[0] == group_version.rpartition("/")[0]:
         return convert(body, info.type)

@@ -5,6 +5,7 @@ Source: apimachinery pkg/util/validation/field/errors.go 0.36.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from jobsim.api import codec
@@ -152,4 +153,7 @@ def _shown(value: BadValue) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    return codec.encode(value).decode()
+    try:
+        return codec.encode(value).decode()
+    except UnicodeEncodeError:  # A lone surrogate, which no request brings in.
+        return json.dumps(codec.to_data(value), separators=(",", ":"))

@@ -73,9 +73,10 @@ def quote(text: str) -> str:
     >>> print(quote('a"b'))
     "a\\"b"
     """
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+    if text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
-    return '"' + "".join(map(_escape, text)) + '"'
+    # Of a million characters few differ.
+    return '"' + text.translate({ord(char): _escape(char) for char in sorted(set(text))}) + '"'
 
 
 def _escape(char: str) -> str:

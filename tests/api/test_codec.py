@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
@@ -130,3 +131,19 @@ def test_lists_are_lists() -> None:
     once = codec.to_dict(codec.from_dict(DOC))
     assert once == json.loads(json.dumps(once))
     assert once["spec"]["replicatedJobs"][0]["name"] == "w"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"kind": 1}, "kind and apiVersion are text"),
+        ({"apiVersion": ["v1"]}, "kind and apiVersion are text"),
+        ({"spec": {"nodeName": "\ud800", "hostname": 1}}, "Expected `str`"),
+        ({"status": {"phase": "\ud800"}}, "lone surrogate"),
+        ({"spec": functools.reduce(lambda inner, _: {"x": inner}, range(10_000), {})}, "nested too deep"),
+    ],
+)
+def test_what_no_kind_looks_like(change: dict[str, object], text: str) -> None:
+    document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, **change}
+    with pytest.raises(codec.DecodeError, match=text):
+        codec.from_dict(document)

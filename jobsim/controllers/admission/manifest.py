@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,9 @@ from jobsim.errors import ApiError
 MUTATING = denied("mjobset.kb.io")
 VALIDATING = denied("vjobset.kb.io")
 DEPTH_MAX = 200
+#: Beyond these a whole number is no float64 either, which is what Go makes of one beyond int64.
+_NUMBER_BITS_MAX = 1024
+_SURROGATE = re.compile("[\ud800-\udfff]")
 DEFAULT_NAMESPACE = "default"
 #: Set by the server; what a request says of them is dropped on create.
 _SYSTEM_META = (
@@ -115,7 +119,7 @@ def decode(doc: Any, namespace: str | None, repeated: Sequence[Path]) -> dict[st
 
 
 def _plain(doc: Any) -> Any:
-    """Return data that JSON can say: no lone surrogates, no NaN, not too deep."""
+    """Return data that Go reads from JSON: no lone surrogates, no NaN, no endless number, not too deep."""
     if not isinstance(doc, Mapping):
         raise ClientError("error validating data: invalid object to validate")
     clean = True
@@ -128,18 +132,16 @@ def _plain(doc: Any) -> Any:
             elif isinstance(node, list | tuple):
                 below += node
             elif isinstance(node, str):
-                clean = clean and (node.isascii() or _encodable(node))
+                clean = clean and (node.isascii() or _SURROGATE.search(node) is None)
             elif isinstance(node, float) and not math.isfinite(node):
                 shown = "NaN" if math.isnan(node) else "+Inf" if node > 0 else "-Inf"
                 raise ClientError(f"error converting YAML to JSON: json: unsupported value: {shown}")
+            elif isinstance(node, int) and node.bit_length() > _NUMBER_BITS_MAX:
+                raise ApiError("BadRequest", "json: cannot unmarshal number into Go value of type float64")
         level = below
         if not level:
             return doc if clean else _replaced(doc)
     raise ApiError("BadRequest", "the object provided is unrecognized: exceeded max depth")
-
-
-def _encodable(text: str) -> bool:
-    return not any(0xD800 <= ord(char) < 0xE000 for char in text)
 
 
 def _replaced(value: Any) -> Any:
@@ -149,7 +151,7 @@ def _replaced(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_replaced(item) for item in value]
     if isinstance(value, str):
-        return "".join("\ufffd" if 0xD800 <= ord(char) < 0xE000 else char for char in value)
+        return _SURROGATE.sub("\ufffd", value)
     return value
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from jobsim.api import codec
 from jobsim.api._struct import replace
 from jobsim.api.batch import Job
-from jobsim.api.field import FieldError
+from jobsim.api.field import FieldError, invalid
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
@@ -142,6 +142,9 @@ class Admission:
         """
         decoded = manifest.decode(doc, namespace, repeated)
         stored = manifest.decode(old, namespace, ())
+        if decoded["kind"] != "JobSet":
+            error = invalid("kind", decoded["kind"], "must be JobSet")
+            raise invalid_object("JobSet", decoded["metadata"].get("name", ""), [error])
         return manifest.update_jobset(decoded, stored, self.gates)
 
     # --- typed objects -------------------------------------------------------------------------
