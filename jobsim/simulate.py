@@ -185,6 +185,7 @@ class Run(RunData):
             ],
         )
         self.verdicts = tuple(expect.evaluate(scenario.expect, made))
+        made["faults"] = {text: cluster.faults[text] for text in sorted(cluster.faults)}
         made["expectations"] = expect.as_rows(self.verdicts)
         super().__init__(recorder.log, made, recorder)
         self.title = (

@@ -31,3 +31,18 @@ def uid_conflict(kind: str, name: str, wanted: str, found: str) -> ApiError:
     """Return the error for a delete or update that meant another object of the same name."""
     why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
     return conflict(kind, name, why)
+
+
+def too_many_requests() -> ApiError:
+    """Return the answer of a server that has enough to do (priority and fairness)."""
+    return ApiError("TooManyRequests", "the server has received too many requests, try again later")
+
+
+def internal_error(why: str) -> ApiError:
+    """Return the answer of a server that failed."""
+    return ApiError("InternalError", f"Internal error occurred: {why}")
+
+
+def timeout() -> ApiError:
+    """Return the answer of a server that does not know what became of a request."""
+    return ApiError("Timeout", "Timeout: request did not complete within the allotted timeout")

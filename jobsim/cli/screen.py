@@ -35,6 +35,7 @@ def of_run(run: Run) -> str:
         _jobsets(run),
         _restarts(run),
         _goodput(run),
+        _faults(run),
         _unfinished(run),
         _expectations(run),
         _warnings(run),
@@ -118,6 +119,13 @@ def _restarts(run: Run) -> str:
 def _goodput(run: Run) -> str:
     ledgers = run.goodput()
     return f"Where the time went\n{_cut(tables.goodput(ledgers))}" if len(ledgers) else ""
+
+
+def _faults(run: Run) -> str:
+    """What went wrong on purpose, and how often."""
+    counts = run.summary()["faults"]
+    lines = "".join(f"{count:>5} x {text}\n" for text, count in counts.items())
+    return f"Faults\n{_cut(lines)}" if lines else ""
 
 
 def _unfinished(run: Run) -> str:

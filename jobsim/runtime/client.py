@@ -12,7 +12,7 @@ from typing import NamedTuple
 from jobsim.api.kinds import KINDS
 from jobsim.api.plan import Chain, Step, WriteResult
 from jobsim.api.writes import Write
-from jobsim.apiserver.executor import ChainResults, StepResults, drive_chain, drive_step, run_chain
+from jobsim.apiserver.executor import ChainResults, Send, StepResults, drive_chain, drive_step, run_chain
 from jobsim.apiserver.server import Server
 from jobsim.runtime.engine import Engine, Signal, Task
 from jobsim.runtime.setup import ClientLimits
@@ -117,10 +117,22 @@ class Client:
         counted[name] = counted.get(name, 0) + 1
         return result
 
-    def run_step(self, step: Step) -> Generator[Wait, None, StepResults]:
-        """Run the chains of a step; yields waits.  Without latency one after the other is exact."""
+    def begin(self) -> Send:
+        """Return how the writes of one pass are sent."""
+        return self.send
+
+    def run_step(self, step: Step, send: Send | None = None) -> Generator[Wait, None, StepResults]:
+        """Run the chains of a step; yields waits.  Without latency one after the other is exact.
+
+        Parameters
+        ----------
+        step : Step
+        send : callable, optional
+            What ``begin`` returned for the pass.
+        """
+        send = self.send if send is None else send
         if self.immediate:
-            return drive_step(step, self.send)
+            return drive_step(step, send)
         if self._latency is None or step.max_parallel == 1 or len(step.chains) == 1:
             results: list[ChainResults] = []
             for chain in step.chains:
@@ -129,15 +141,15 @@ class Client:
                     wait = self.delay()
                     if wait:
                         yield wait
-                    results.append(drive_chain(chain, step.ignore, self.send))
+                    results.append(drive_chain(chain, step.ignore, send))
                 else:
-                    results.append((yield from self._chain(step, chain)))
+                    results.append((yield from self._chain(step, chain, send)))
                 if step.mode == "first-error" and any(r.error is not None for r in results[-1]):
                     break
             return tuple(results)
-        return (yield from self._side_by_side(step))
+        return (yield from self._side_by_side(step, send))
 
-    def _chain(self, step: Step, chain: Chain) -> Generator[Wait, None, ChainResults]:
+    def _chain(self, step: Step, chain: Chain, send: Send) -> Generator[Wait, None, ChainResults]:
         running = run_chain(chain, step.ignore)
         try:
             write = next(running)
@@ -145,11 +157,11 @@ class Client:
                 wait = self.delay()
                 if wait:
                     yield wait
-                write = running.send(self.send(write))
+                write = running.send(send(write))
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
 
-    def _side_by_side(self, step: Step) -> Generator[Wait, None, StepResults]:
+    def _side_by_side(self, step: Step, send: Send) -> Generator[Wait, None, StepResults]:
         """Run chains in flight together, at most ``max_parallel``; the next starts as one ends."""
         done: dict[int, ChainResults] = {}
         waiting = list(enumerate(step.chains))
@@ -160,7 +172,7 @@ class Client:
         def begin() -> None:
             while waiting and len(step.chains) - len(waiting) - len(done) < step.max_parallel:
                 number, chain = waiting.pop()
-                tasks.append(Task(self._engine, self._chain(step, chain), partial(finish, number)))
+                tasks.append(Task(self._engine, self._chain(step, chain, send), partial(finish, number)))
 
         def finish(number: int, got: ChainResults) -> None:
             done[number] = got

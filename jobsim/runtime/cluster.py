@@ -7,7 +7,6 @@ a client, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol
 
 from jobsim.api._struct import Struct, replace
@@ -21,20 +20,22 @@ from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.pipeline import Admission
 from jobsim.controllers.kubelet_node import healthy
 from jobsim.errors import ApiError
-from jobsim.laws import ZERO, quantile
-from jobsim.rng import NameSource, uniform
+from jobsim.laws import ZERO
+from jobsim.rng import NameSource
 from jobsim.runtime import components
 from jobsim.runtime.actions import Actor
 from jobsim.runtime.chaos import Chaos
 from jobsim.runtime.client import Client, WriteCounts
 from jobsim.runtime.controller import Controller, Core
 from jobsim.runtime.engine import Engine
+from jobsim.runtime.faults import FaultyClient, Trouble
 from jobsim.runtime.guard import Guard, Story
 from jobsim.runtime.informer import LagOf
 from jobsim.runtime.kubelet import Kubelets
+from jobsim.runtime.lag import is_recent, lag_of, process_of, sampler
 from jobsim.runtime.nodes import Nodes
 from jobsim.runtime.scheduler import Scheduler
-from jobsim.runtime.setup import CLIENT_LIMITS, Setup, Submission
+from jobsim.runtime.setup import CLIENT_LIMITS, Faults, Setup, Submission
 from jobsim.runtime.stall import Stall, pending, stuck_on_dead_nodes
 from jobsim.runtime.training import Training
 from jobsim.units import HOUR
@@ -126,9 +127,8 @@ class Cluster:
         self.admission = Admission(setup.gates, strict=setup.strict, suffix=names.suffix)
         self.server = Server(self.store, self.admission, names)
         self.store.subscribe(recorder.watch)
-        if setup.check_invariants:
-            calm = all(lag.law == ZERO for lag in setup.control.watch_lag)
-            self.store.subscribe(Guard(self.store, setup.gates, recorder.log, calm=calm).watch)
+        self._guard = self._watchman() if setup.check_invariants else None
+        self._trouble = Trouble(self.engine, setup.faults, setup.seed, recorder)
         self._controllers = [self._controller(core) for core in self._cores()]
         self._build_nodes_and_pods()
         self._user = Actor(self.engine, self.store, self._client("user"), self.submit, self.warn)
@@ -142,6 +142,15 @@ class Cluster:
             recorder,
             self.warn,
         )
+
+    def _watchman(self) -> Guard:
+        """Return who asks the laws after every write."""
+        control, faults = self.setup.control, self.setup.faults
+        calm = faults == Faults() and all(lag.law == ZERO for lag in control.watch_lag)
+        honest = is_recent(control.watch_lag, faults.stale) and not any(f.applied for f in faults.errors)
+        guard = Guard(self.store, self.setup.gates, self.recorder.log, calm=calm, honest=honest)
+        self.store.subscribe(guard.watch)
+        return guard
 
     def _cores(self) -> list[Core]:
         gates = self.setup.gates
@@ -184,6 +193,11 @@ class Cluster:
         self._nodes = Nodes(
             engine, store, self._kubelets, self._client("kubelet"), self._client("user"), monitor, silent
         )
+        trouble, admission = self._trouble, self.admission
+        trouble.add("scheduler", self._scheduler.crash, self._scheduler.restart)
+        trouble.add("kubelet", self._nodes.stop, self._nodes.start)
+        # The webhooks are served by the process that runs JobSet's controllers.
+        trouble.add("jobset", lambda: admission.serve(up=False), lambda: admission.serve(up=True))
         self._training = Training(
             engine,
             store,
@@ -208,38 +222,35 @@ class Cluster:
         """The training of all gangs."""
         return self._training
 
+    @property
+    def faults(self) -> dict[str, int]:
+        """How often each thing went wrong, by a short text."""
+        return self._trouble.counts
+
     def _controller(self, core: Core) -> Controller:
         client = self._client(core.name)
         lag = self._lag(core.name)
-        return Controller(self.engine, self.store, core, client, self.record, self.metrics, lag)
+        controller = Controller(self.engine, self.store, core, client, self.record, self.metrics, lag)
+        self._trouble.add(process_of(core.name), controller.crash, controller.restart)
+        return controller
 
     def _client(self, component: str) -> Client:
         control = self.setup.control
         # JobSet's two controllers share a client, as they share a process; buckets are per name here.
-        name = component.partition("-pod")[0] if component == "jobset-pod" else component
+        name = process_of(component)
         limits = control.limits.get(name, CLIENT_LIMITS[name])
         latency: Callable[[], int] | None = None
         if control.latency != ZERO and component != "user":
-            latency = _sampler(partial(quantile, control.latency), self.setup.seed, "latency", component)
-        return Client(self.engine, self.server, limits, latency, self.writes)
+            latency = sampler(control.latency, self.setup.seed, "latency", component)
+        ring = (self.engine, self.server, limits, latency, self.writes)
+        if component != "user" and self._trouble.concerns(name):
+            return FaultyClient(*ring, self._trouble, name)
+        return Client(*ring)
 
     def _lag(self, component: str) -> LagOf | None:
         """Return how late a component hears of changes, or None if it never is."""
-        rules = [r for r in self.setup.control.watch_lag if r.component in ("", component) and r.law != ZERO]
-        if not rules:
-            return None
-        samplers = [
-            (r.kind, _sampler(partial(quantile, r.law), self.setup.seed, "watch-lag", component, r.kind))
-            for r in rules
-        ]
-
-        def lag(event: WatchEvent) -> int:
-            for kind, sample in samplers:
-                if kind in ("", event.obj.kind):
-                    return sample()
-            return 0
-
-        return lag
+        setup = self.setup
+        return lag_of(component, setup.control.watch_lag, setup.faults.stale, self.engine, setup.seed)
 
     # -- what components and the user say ------------------------------------------------------
 
@@ -280,6 +291,7 @@ class Cluster:
                 refused.append((submission, err))
         self._user.schedule(self.setup.actions)
         self._chaos.schedule(self.setup.failures)
+        self._trouble.schedule()
         return refused
 
     def _submit_later(self, submission: Submission) -> None:
@@ -297,8 +309,15 @@ class Cluster:
         ----------
         progress : callable or None
             ``(virtual ns, timers fired)``, called now and then.
+
+        Raises
+        ------
+        BrokenLawError
+            When invariants are checked, and one does not hold.
         """
         stop = self._run(progress)
+        for text in self._trouble.without_effect():
+            self.warn(text)
         ended = stop.reason in ("finished", "stalled")
         stalls = [*self._user.drains.stalls()]
         for controller in self._controllers:
@@ -306,6 +325,8 @@ class Cluster:
         if ended:
             pods = self.store.list(Pod)
             stalls += [*stuck_on_dead_nodes(pods, self._kubelets.is_dark), *pending(pods)]
+        if self._guard is not None and stop.reason == "finished":
+            self._guard.end(stop.at)
         reason = "stalled" if ended and stalls else stop.reason
         return replace(stop, reason=reason, stalls=tuple(stalls))
 
@@ -332,7 +353,9 @@ class Cluster:
 
     def _hopeful(self) -> bool:
         """Tell whether anything but a retry of what failed before is left to happen."""
-        others: tuple[Hopeful, ...] = (self._kubelets, self._training, self._user, self._chaos)
+        others: tuple[Hopeful, ...] = (
+            *(self._kubelets, self._training, self._user, self._chaos, self._trouble),
+        )
         return (
             self._pending_submissions > 0
             or any(controller.hopeful() for controller in self._controllers)
@@ -342,15 +365,3 @@ class Cluster:
     def _unfinished(self) -> bool:
         """Tell whether a JobSet is still there without a terminal state."""
         return any(not jobset.status.terminal_state for jobset in self.store.list(JobSet))
-
-
-def _sampler(draw: Callable[[float], int], seed: int, *key: str) -> Callable[[], int]:
-    """Return a function that gives one draw after the other of a stream of its own."""
-    count = 0
-
-    def sample() -> int:
-        nonlocal count
-        count += 1
-        return draw(uniform(seed, *key, count))
-
-    return sample

@@ -133,7 +133,7 @@ def taint_core() -> Core:
 def pod_gc_core() -> Core:
     """Return the pod garbage collector (K-POD-51..53)."""
     return Core(
-        name="pod-garbage-collector",
+        name="pod-gc",
         kinds=("Node", "Pod"),
         wakes=pod_gc.wakes,
         observe=lambda reader, namespace, name, memory: pod_gc.observe(reader, memory),

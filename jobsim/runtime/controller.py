@@ -15,12 +15,12 @@ from jobsim.api._struct import Struct
 from jobsim.api.plan import EventRecord, Plan
 from jobsim.api.reader import Reader
 from jobsim.api.watch import Wake, WatchEvent
-from jobsim.apiserver.executor import Finish, Shell, drive, execute
+from jobsim.apiserver.executor import Finish, Send, Shell, drive, execute
 from jobsim.apiserver.store import Store
 from jobsim.apiserver.table import ObjectTable
 from jobsim.apiserver.workqueue import ItemBackoff, WorkQueue
 from jobsim.runtime.client import Client, Wait
-from jobsim.runtime.engine import Engine, Task, Timer
+from jobsim.runtime.engine import Engine, Stopped, Task, Timer
 from jobsim.runtime.informer import Informer, LagOf
 from jobsim.runtime.stall import Stall
 
@@ -102,7 +102,9 @@ class Controller:
         self._down = False
         self.reconciles = 0
         reader: ObjectTable = store if lag is None else ObjectTable()
-        self._hear = self._listener(reader)
+        #: What it decides on: who asks the server before it acts is never behind, however late it hears.
+        self._reader = store if core.live else reader
+        self._hear = self._listener(self._reader)
         self._informer = Informer(engine, store, self._hear, core.kinds, lag, reader)
 
     @property
@@ -192,29 +194,34 @@ class Controller:
         """Observe, decide, and begin to execute."""
         core = self._core
         self.reconciles += 1
-        seen = core.observe(self._informer.reader, *key, self._memory.get(key))
+        seen = core.observe(self._reader, *key, self._memory.get(key))
         plan = None if seen is None else core.reconcile(seen, self._engine.now)
         if plan is None or _idle(plan):
             self._finish(key, Finish(requeue_after_ns=plan.requeue_after_ns if plan else None))
             return
         self._running[key] = None
+        send = self._client.begin()
         if self._client.immediate:
-            self._finish(key, drive(plan, self._client.send, self._shell(key)))
+            try:
+                finish = drive(plan, send, self._shell(key))
+            except Stopped:
+                return
+            self._finish(key, finish)
             return
-        task = Task(self._engine, self._perform(key, plan), lambda finish: self._finish(key, finish))
+        task = Task(self._engine, self._perform(key, plan, send), lambda finish: self._finish(key, finish))
         if task.alive:
             self._running[key] = task
 
     def _shell(self, key: Key) -> Shell:
         return Shell(record=self._record_event, remember=partial(self._set_memory, key), count=self._count)
 
-    def _perform(self, key: Key, plan: Plan) -> Generator[Wait, None, Finish]:
+    def _perform(self, key: Key, plan: Plan, send: Send) -> Generator[Wait, None, Finish]:
         """Execute a plan through the client; yields waits."""
         running = execute(plan, self._shell(key))
         try:
             step = next(running)
             while True:
-                results = yield from self._client.run_step(step)
+                results = yield from self._client.run_step(step, send)
                 step = running.send(results)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
@@ -283,10 +290,8 @@ class Controller:
     def restart(self) -> None:
         """Start again: list everything, hear of each object as added."""
         self._down = False
-        reader = self._informer.reader
-        for kind in self._core.kinds or reader.kinds():
-            for obj in list(reader.list_kind(kind)):
-                self._hear(WatchEvent(type="ADDED", obj=obj, old=None, revision=0, time=self._engine.now))
+        for event in self._informer.relist():
+            self._hear(event)
 
 
 def _idle(plan: Plan) -> bool:

@@ -76,6 +76,10 @@ class Engine:
         self.fired += fired
 
 
+class Stopped(Exception):
+    """Raised inside a pass whose component is gone: nothing of it runs any more."""
+
+
 class Signal:
     """Something a task can wait for; ``fire`` lets it go on, in the same instant."""
 
@@ -114,19 +118,30 @@ class Task:
         self._generator = generator
         self._done = done
         self._timer: Timer | None = None
+        self._running = False
         self.alive = True
         self._resume()
 
     def _resume(self) -> None:
         if not self.alive:
             return
+        self._running = True
         try:
             wait = next(self._generator)
         except StopIteration as stop:
-            self.alive = False
-            self._done(stop.value)
+            if self.alive:
+                self.alive = False
+                self._done(stop.value)
             return
-        if isinstance(wait, Signal):
+        except Stopped:
+            self.alive = False
+            return
+        finally:
+            self._running = False
+        if not self.alive:
+            # Killed by what it did itself.
+            self._generator.close()
+        elif isinstance(wait, Signal):
             wait.wait(lambda: self._engine.after(0, self._resume))
         else:
             self._timer = self._engine.at(self._engine.now + wait, self._resume)
@@ -136,4 +151,5 @@ class Task:
         self.alive = False
         if self._timer is not None:
             self._timer.cancel()
-        self._generator.close()
+        if not self._running:
+            self._generator.close()

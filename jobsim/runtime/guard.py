@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from jobsim.api.reader import Reader
 from jobsim.api.watch import WatchEvent
-from jobsim.controllers.invariants import Checker, Violation
+from jobsim.controllers.invariants import Checker, Violation, stable
 from jobsim.controllers.jobset.gates import Gates
+from jobsim.units import SECOND
 
 #: The last rows of an object's story that are told.
-_ROWS_MAX = 40
+_ROWS_MAX = 20
 
 
 class Story(Protocol):
@@ -36,11 +37,17 @@ class Guard:
     gates : Gates
     story : Story
     calm : bool
-        Whether no cache lags and no answer gets lost.
+        Whether no cache lags, nothing crashes and no answer is wrong.
+    honest : bool
+        Whether no answer to a write that was made gets lost, and nobody is minutes behind.
     """
 
-    def __init__(self, reader: Reader, gates: Gates, story: Story, *, calm: bool) -> None:
-        self._checker = Checker(reader, gates, calm=calm)
+    def __init__(
+        self, reader: Reader, gates: Gates, story: Story, *, calm: bool, honest: bool = True
+    ) -> None:
+        self._checker = Checker(reader, gates, calm=calm, honest=honest)
+        self._reader = reader
+        self._gates = gates
         self._story = story
 
     def watch(self, event: WatchEvent) -> None:
@@ -53,20 +60,35 @@ class Guard:
         """
         broken = self._checker.check(event)
         if broken:
-            raise BrokenLawError(_told(broken, event, self._story))
+            self._tell(broken, event.time, f"after write {event.revision}")
 
+    def end(self, now: int) -> None:
+        """Ask the laws about a cluster in which nothing is left to happen.
 
-def _told(broken: list[Violation], event: WatchEvent, story: Story) -> str:
-    """Return the violations and the story of the object, the latest rows last."""
-    obj = event.obj
-    rows = [row for row in story.rows() if _is_about(row, obj.kind, obj.namespace, obj.name)]
-    lines = [str(violation) for violation in broken]
-    lines += [f"after write {event.revision}; what the log has of it:"]
-    lines += [f"  {dict(row)}" for row in rows[-_ROWS_MAX:]]
-    return "\n".join(lines)
+        Raises
+        ------
+        BrokenLawError
+            Something disagrees, or a JobSet stays unfinished for no reason.
+        """
+        broken = [*self._checker.settled(), *stable(self._reader, self._gates)]
+        if broken:
+            self._tell(broken, now, "with nothing left to happen")
+
+    def _tell(self, broken: list[Violation], now: int, when: str) -> NoReturn:
+        """Name each law with its clause, object and time, then what the log has of the first object."""
+        lines = [
+            f"law {v.law} ({v.clause}) is broken at {now / SECOND:g}s, {when}: {v.about} {v.text}"
+            for v in broken
+        ]
+        kind, _, key = broken[0].about.partition(" ")
+        namespace, _, name = key.rpartition("/")
+        rows = [row for row in self._story.rows() if _is_about(row, kind, namespace, name)]
+        lines += [f"what the log has of {broken[0].about}, latest last:"]
+        lines += [f"  {dict(row)}" for row in rows[-_ROWS_MAX:]]
+        raise BrokenLawError("\n".join(lines))
 
 
 def _is_about(row: Mapping[str, Any], kind: str, namespace: str, name: str) -> bool:
     """Tell whether a row is a change of an object, or a note about it."""
     about = row.get("about", row)
-    return (about.get("kind"), about.get("namespace"), about.get("name")) == (kind, namespace, name)
+    return (about.get("kind"), about.get("namespace") or "", about.get("name")) == (kind, namespace, name)

@@ -6,12 +6,12 @@ the API last heard of them, until the node is back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 
 from jobsim.api.core import Node
 from jobsim.api.meta import Condition
-from jobsim.api.plan import Chain, EventRecord, Step, reference
+from jobsim.api.plan import EventRecord, WriteResult, reference, single
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Write
@@ -21,19 +21,21 @@ from jobsim.controllers.kubelet import KubeletProfile, Sandbox, Stage
 from jobsim.controllers.kubelet_admission import refusal
 from jobsim.controllers.kubelet_node import eviction_order
 from jobsim.rng import uniform
-from jobsim.runtime.client import Client
-from jobsim.runtime.engine import Engine, Task, Timer
+from jobsim.runtime.client import Client, Wait
+from jobsim.runtime.engine import Engine, Stopped, Task, Timer
 from jobsim.runtime.informer import Informer, LagOf
+from jobsim.units import SECOND
 from jobsim.workload.behaviour import PodBehaviour, PodRules
 
-#: A pod that is gone, or another of its name, ends a chain and is no error.
-_IGNORED = ("NotFound", "Conflict")
+#: What could not be reported is tried again with the next report, and at the latest after this long
+#: (pkg/kubelet/status status_manager.go syncPeriod).
+REPORT_RETRY_NS = 10 * SECOND
 
 
 class _PodState:
     """What the kubelets keep of one pod."""
 
-    __slots__ = ("behaviour", "busy", "pod", "sandbox", "stage", "timer")
+    __slots__ = ("behaviour", "busy", "pod", "retry", "sandbox", "stage", "task", "timer", "unsent")
 
     def __init__(self, pod: Pod, behaviour: PodBehaviour) -> None:
         self.pod = pod
@@ -42,6 +44,10 @@ class _PodState:
         self.stage: Stage | None = None
         self.timer: Timer | None = None
         self.busy = False
+        #: Reports that the API server has not taken yet, the timer of the next try, the try under way.
+        self.unsent: list[Write] = []
+        self.retry: Timer | None = None
+        self.task: Task | None = None
 
 
 class Kubelets:
@@ -75,6 +81,7 @@ class Kubelets:
         self._pods: dict[str, _PodState] = {}
         self._images: dict[str, dict[str, int]] = {}
         self._dark: dict[str, None] = {}
+        self._down = False
         self._informer = Informer(engine, store, self._hear, ("Pod",), lag)
 
     # -- hearing -------------------------------------------------------------------------------
@@ -88,6 +95,7 @@ class Kubelets:
         if event.type == "DELETED":
             if state is not None:
                 _disarm(state)
+                _keep_silent(state)
                 del self._pods[pod.metadata.uid]
             return
         if state is None:
@@ -137,7 +145,7 @@ class Kubelets:
 
     def _review(self, state: _PodState) -> None:
         """Ask what happens next to a pod and set its timer; stages of this instant happen now."""
-        while True:
+        while not self._down:
             _disarm(state)
             now = self._engine.now
             stage = kubelet.next_stage(self._seen(state), now)
@@ -170,20 +178,53 @@ class Kubelets:
 
     def _write(self, state: _PodState, writes: tuple[Write, ...]) -> None:
         """Send the writes of a stage; the pod's own echoes do not call for another look."""
-        state.busy = True
-        if self._client.immediate:
-            for write in writes:
-                error = self._client.send(write).error
-                if error is not None and error.reason not in _IGNORED:
-                    break
-            state.busy = False
+        state.unsent += writes
+        if self._down:
             return
-        step = Step(chains=(Chain(writes=writes),), ignore=_IGNORED)
-        Task(self._engine, self._client.run_step(step), lambda _: self._written(state))
+        state.busy = True
+        if not self._client.immediate:
+            state.task = Task(self._engine, self._sending(state), lambda _: self._written(state))
+            return
+        send = self._client.begin()
+        try:
+            while state.unsent and self._is_told(state, send(state.unsent[0])):
+                pass
+        except Stopped:
+            return
+        state.busy = False
+
+    def _sending(self, state: _PodState) -> Generator[Wait, None, None]:
+        """Send the reports of a pod one after the other, until one is not taken."""
+        send = self._client.begin()
+        while state.unsent:
+            ((result,),) = yield from self._client.run_step(single(state.unsent[0]), send)
+            if not self._is_told(state, result):
+                return
+
+    def _is_told(self, state: _PodState, result: WriteResult) -> bool:
+        """Take the answer to a report; one that was not taken waits for the next try."""
+        pod = state.pod.metadata
+        if result.error is not None and pod.uid in self._pods and not self._is_gone(state):
+            if state.retry is None:
+                state.retry = self._engine.at(self._engine.now + REPORT_RETRY_NS, self._retry, state)
+            return False
+        del state.unsent[:1]
+        return True
+
+    def _is_gone(self, state: _PodState) -> bool:
+        """Tell whether the API server has no such pod any more."""
+        there = self._store.get(Pod, state.pod.namespace, state.pod.name)
+        return there is None or there.uid != state.pod.uid
+
+    def _retry(self, state: _PodState) -> None:
+        """Report again what was not taken."""
+        state.retry = None
+        if not self._down and not state.busy and state.unsent:
+            self._write(state, ())
 
     def _written(self, state: _PodState) -> None:
         """Go on after writes that took time."""
-        state.busy = False
+        state.busy, state.task = False, None
         if state.pod.metadata.uid in self._pods:
             self._engine.after(0, self._review, state)
 
@@ -247,6 +288,7 @@ class Kubelets:
         self._dark[node] = None
         for state in self._on(node):
             _disarm(state)
+            _keep_silent(state)
 
     def recover(self, node: str) -> None:
         """Bring a dark node back: the kubelet finds its containers dead (K-POD-54)."""
@@ -262,6 +304,29 @@ class Kubelets:
         """Tell whether something will happen to a pod by itself."""
         return any(state.timer is not None for state in self._pods.values())
 
+    def stop(self) -> None:
+        """Stop all kubelets between two writes; containers run on, and nobody reports what they do."""
+        self._down = True
+        for state in self._pods.values():
+            _disarm(state)
+            _cut(state)
+
+    def start(self) -> None:
+        """Start all kubelets again: they look at their containers and report what they missed."""
+        self._down = False
+        there = {event.obj.metadata.uid: event for event in self._informer.relist()}
+        for uid, state in list(self._pods.items()):
+            if uid not in there:
+                _keep_silent(state)
+                del self._pods[uid]
+        for event in there.values():
+            self._hear(event)
+        for state in list(self._pods.values()):
+            if state.unsent:
+                self._write(state, ())
+            if not state.busy:
+                self._review(state)
+
     def is_dark(self, node: str) -> bool:
         """Tell whether a node has no living kubelet."""
         return node in self._dark
@@ -276,3 +341,20 @@ def _disarm(state: _PodState) -> None:
     if state.timer is not None:
         state.timer.cancel()
         state.timer = None
+
+
+def _cut(state: _PodState) -> None:
+    """End a try to report in the middle; what it was about is still to be reported."""
+    if state.retry is not None:
+        state.retry.cancel()
+        state.retry = None
+    if state.task is not None:
+        state.task.kill()
+        state.task = None
+    state.busy = False
+
+
+def _keep_silent(state: _PodState) -> None:
+    """Report nothing more: there is nobody to do it, or nothing to report on."""
+    _cut(state)
+    state.unsent.clear()

@@ -17,8 +17,8 @@ from jobsim.controllers.node_lifecycle import MONITOR
 from jobsim.controllers.timing import SHUTDOWN_GRACE_NS
 from jobsim.runtime.client import Client
 from jobsim.runtime.controller import Controller
-from jobsim.runtime.engine import Engine
-from jobsim.runtime.kubelet import Kubelets
+from jobsim.runtime.engine import Engine, Stopped
+from jobsim.runtime.kubelet import REPORT_RETRY_NS, Kubelets
 from jobsim.units import SECOND
 
 
@@ -57,6 +57,8 @@ class Nodes:
         self._lost: dict[str, Node] = {}
         #: Machines that are being shut down.
         self._closing: dict[str, None] = {}
+        #: Nodes that are silent only because their kubelets are stopped; None: no kubelet is.
+        self._paused: dict[str, None] | None = None
         store.subscribe(self._hear, ("Node",))
 
     def _hear(self, event: WatchEvent) -> None:
@@ -69,21 +71,51 @@ class Nodes:
             self._engine.after(0, self._report, node.name)
 
     def _report(self, name: str) -> None:
-        """Let a living kubelet say that its node is well."""
+        """Let a living kubelet say that its node is well; what is not taken is said again."""
         node = self._store.get(Node, "", name)
-        if node is None or name in self._silent:
+        if node is None or name in self._silent or self._paused is not None:
             return
         write = healthy(node, self._engine.now)
-        if write is not None:
-            self._kubelet_client.send(write)
+        if write is None:
+            return
+        try:
+            error = self._kubelet_client.send(write).error
+        except Stopped:
+            return
+        if error is not None:
+            self._engine.after(REPORT_RETRY_NS, self._report, name)
+
+    def stop(self) -> None:
+        """Stop the kubelets of all machines; their containers run on."""
+        self._kubelets.stop()
+        living = [node.name for node in self._store.list(Node) if node.name not in self._silent]
+        self._paused = dict.fromkeys(living)
+        self._silent.update(dict.fromkeys(living, last_renewal(self._engine.now)))
+        self._look()
+
+    def start(self) -> None:
+        """Start the kubelets again, but those of machines that went dark meanwhile."""
+        for name in self._paused or ():
+            self._silent.pop(name, None)
+        self._paused = None
+        self._kubelets.start()
+        for node in list(self._store.list(Node)):
+            self._report(node.name)
+        self._look()
+
+    def _look(self) -> None:
+        self._monitor.poke(MONITOR.namespace, MONITOR.name)
 
     def crash(self, name: str) -> None:
         """Let a machine go dark."""
-        if name in self._silent:
+        if self._paused is not None and name in self._paused:
+            del self._paused[name]
+        elif name in self._silent:
             return
-        self._silent[name] = last_renewal(self._engine.now)
+        else:
+            self._silent[name] = last_renewal(self._engine.now)
         self._kubelets.crash(name)
-        self._monitor.poke(MONITOR.namespace, MONITOR.name)
+        self._look()
 
     def press(self, name: str, what: str) -> None:
         """Let a node run out of ``memory``, ``disk`` or ``pid``: it says so and evicts a pod."""
@@ -100,7 +132,7 @@ class Nodes:
             return
         self._kubelet_client.send(shutting_down(node, self._engine.now))
         self._kubelets.shut_down(name, SHUTDOWN_GRACE_NS // SECOND)
-        self._monitor.poke(MONITOR.namespace, MONITOR.name)
+        self._look()
         self._closing[name] = None
         self._engine.after(SHUTDOWN_GRACE_NS, self._go_off, name)
 
@@ -123,6 +155,9 @@ class Nodes:
             self._cloud_client.send(Create(obj=lost))
         self._silent.pop(name, None)
         self._closing.pop(name, None)
+        if self._paused is not None:
+            self._silent[name] = last_renewal(self._engine.now)
+            self._paused[name] = None
         self._kubelets.recover(name)
         self._report(name)
-        self._monitor.poke(MONITOR.namespace, MONITOR.name)
+        self._look()

@@ -11,13 +11,13 @@ from functools import partial
 from jobsim.api.plan import EventRecord, Plan
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
-from jobsim.apiserver.executor import Finish, Shell, drive, execute
+from jobsim.apiserver.executor import Finish, Send, Shell, drive, execute
 from jobsim.apiserver.store import Store
 from jobsim.controllers.scheduler.decide import Action, binding_failed, decide, settle
 from jobsim.controllers.scheduler.queue import SchedulingQueue
 from jobsim.controllers.scheduler.snapshot import Snapshot
 from jobsim.runtime.client import Client, Wait
-from jobsim.runtime.engine import Engine, Task, Timer
+from jobsim.runtime.engine import Engine, Stopped, Task, Timer
 from jobsim.runtime.informer import Informer, LagOf
 from jobsim.units import SECOND
 
@@ -59,12 +59,17 @@ class Scheduler:
         self._queue = SchedulingQueue()
         self._armed: Timer | None = None
         self._free_at = 0
+        self._down = False
+        #: Attempts whose writes are under way.
+        self._tasks: dict[str, Task] = {}
         self._shell = Shell(record=partial(record, COMPONENT), remember=_nothing, count=_nothing)
         self._informer = Informer(engine, store, self._hear, _KINDS, lag)
 
     # -- hearing -------------------------------------------------------------------------------
 
     def _hear(self, event: WatchEvent) -> None:
+        if self._down:
+            return
         pod = event.obj
         if isinstance(pod, Pod) and event.type == "MODIFIED" and _is_life_on_a_node(pod, event.old):
             if _has_begun(pod, event.old):
@@ -82,6 +87,8 @@ class Scheduler:
         self._arm()
 
     def _arm(self) -> None:
+        if self._down:
+            return
         ready = self._queue.next_ready(self._engine.now)
         if ready is None:
             return
@@ -98,7 +105,7 @@ class Scheduler:
         """Try pods until none is ready, or until the next cycle would take time."""
         self._armed = None
         now = self._engine.now
-        while (pod := self._queue.pop(now)) is not None:
+        while not self._down and (pod := self._queue.pop(now)) is not None:
             self._free_at = now + self._cycle_ns
             self._try(pod, now)
             if self._cycle_ns:
@@ -108,25 +115,61 @@ class Scheduler:
     def _try(self, pod: Pod, now: int) -> None:
         action = decide(self._snapshot, pod, now)
         settle(self._snapshot, self._queue, pod, action, now)
+        send = self._client.begin()
         if self._client.immediate:
-            self._done(pod, action, drive(action.plan, self._client.send, self._shell))
-        else:
-            Task(self._engine, self._perform(action.plan), lambda finish: self._done(pod, action, finish))
+            try:
+                finish = drive(action.plan, send, self._shell)
+            except Stopped:
+                return
+            self._done(pod, action, finish)
+            return
+        work = self._perform(action.plan, send)
+        task = Task(self._engine, work, lambda finish: self._done(pod, action, finish))
+        if task.alive:
+            self._tasks[pod.uid] = task
 
-    def _perform(self, plan: Plan) -> Generator[Wait, None, Finish]:
+    def _perform(self, plan: Plan, send: Send) -> Generator[Wait, None, Finish]:
         """Execute a plan through the client; yields waits."""
         running = execute(plan, self._shell)
         try:
             step = next(running)
             while True:
-                step = running.send((yield from self._client.run_step(step)))
+                step = running.send((yield from self._client.run_step(step, send)))
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
 
     def _done(self, pod: Pod, action: Action, finish: Finish) -> None:
+        self._tasks.pop(pod.uid, None)
         if action.outcome == "bind" and finish.error is not None:
-            binding_failed(self._snapshot, self._queue, pod, self._engine.now)
+            current = self._informer.reader.get(Pod, pod.namespace, pod.name)
+            binding_failed(self._snapshot, self._queue, pod, self._engine.now, current)
             self._arm()
+
+    # -- crashing ------------------------------------------------------------------------------
+
+    def crash(self) -> None:
+        """Stop between two writes: the queue, its back-offs and what was assumed are lost."""
+        self._down = True
+        for task in list(self._tasks.values()):
+            task.kill()
+        self._tasks.clear()
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
+
+    def restart(self) -> None:
+        """Start again: list everything; every pod without a node is new."""
+        self._down = False
+        self._snapshot, self._queue = Snapshot(), SchedulingQueue()
+        events = self._informer.relist()
+        # Pods come after the nodes that they are on; none is tried before all is known.
+        for event in sorted(events, key=lambda event: isinstance(event.obj, Pod)):
+            self._snapshot.apply(event)
+        for event in events:
+            pod = event.obj
+            if isinstance(pod, Pod) and not (pod.spec.node_name or pod.terminal or pod.terminating):
+                self._queue.add(pod, self._engine.now)
+        self._arm()
 
 
 def _is_life_on_a_node(pod: Pod, old: object) -> bool:

@@ -34,7 +34,7 @@ CLIENT_LIMITS: Mapping[str, ClientLimits] = {
     "garbage-collector": ClientLimits(qps=40, burst=30),
     "node-controller": ClientLimits(qps=20, burst=30),
     "taint-eviction-controller": ClientLimits(qps=20, burst=30),
-    "pod-garbage-collector": ClientLimits(qps=20, burst=30),
+    "pod-gc": ClientLimits(qps=20, burst=30),
     "disruption-controller": ClientLimits(qps=20, burst=30),
     "ttl-after-finished": ClientLimits(qps=20, burst=30),
     "kubelet": ClientLimits(qps=0, burst=0),
@@ -120,6 +120,60 @@ class Failure(Struct):
     detect: Law = ZERO
 
 
+class ErrorFault(Struct):
+    """Answers of the API server that go wrong; empty words match every call of a component.
+
+    Parameters
+    ----------
+    error : str
+        The reason of the answer (metav1.StatusReason).
+    component, verb, kind, namespace, name : str
+        Which calls; the name of a pod also without its random suffix.
+    probability : float
+        Of each such call, unless ``nth`` is given.
+    nth : int or None
+        Only this call, counted from 1.
+    applied : bool
+        Whether the write happens all the same.
+    """
+
+    error: str
+    component: str = ""
+    verb: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    probability: float = 0.0
+    nth: int | None = None
+    applied: bool = False
+
+
+class StaleFault(Struct):
+    """A component's cache hears nothing of a kind for a while, ns."""
+
+    component: str
+    kind: str
+    at: int
+    duration: int
+
+
+class CrashFault(Struct):
+    """A component stops, at a time or after so many writes of one pass, and starts again ``down`` later."""
+
+    component: str
+    at: int | None = None
+    after_write: int | None = None
+    down: int = 0
+
+
+class Faults(Struct):
+    """What goes wrong between the components and the API server."""
+
+    errors: tuple[ErrorFault, ...] = ()
+    stale: tuple[StaleFault, ...] = ()
+    crashes: tuple[CrashFault, ...] = ()
+
+
 class Setup(Struct):
     """Everything that decides what a run does, besides the code."""
 
@@ -134,6 +188,7 @@ class Setup(Struct):
     actions: tuple[Action, ...] = ()
     failures: tuple[Failure, ...] = ()
     control: Control = Control()
+    faults: Faults = Faults()
     kubelet: KubeletProfile = REAL
     strict: bool = False
     check_invariants: bool = False

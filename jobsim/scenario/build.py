@@ -10,8 +10,12 @@ from jobsim.runtime.setup import (
     Action,
     ClientLimits,
     Control,
+    CrashFault,
+    ErrorFault,
     Failure,
+    Faults,
     Setup,
+    StaleFault,
     Submission,
     WatchLag,
     When,
@@ -60,6 +64,7 @@ def build(
         ),
         failures=tuple(_failure(spec) for spec in scenario.failures),
         control=_control(scenario.control),
+        faults=_faults(scenario.faults),
         strict=strict,
         check_invariants=check_invariants,
     )
@@ -134,6 +139,37 @@ def _failure(spec: model.FailureSpec) -> Failure:
     assert spec.effect != "degrade", "not_yet refuses it"
     assert spec.effect != "pod-fails", "that is no effect on a node"
     return Failure(at=spec.at, node=spec.node, effect=spec.effect, repair=spec.repair, detect=spec.detect)
+
+
+def _faults(specs: Sequence[model.FaultSpec]) -> Faults:
+    errors, stale, crashes = [], [], []
+    for spec in specs:
+        if isinstance(spec, model.ErrorFault):
+            errors.append(_error(spec))
+        elif isinstance(spec, model.StaleFault):
+            stale.append(
+                StaleFault(component=spec.component, kind=spec.kind, at=spec.at, duration=spec.duration)
+            )
+        else:
+            crashes.append(
+                CrashFault(component=spec.component, at=spec.at, after_write=spec.after_write, down=spec.down)
+            )
+    return Faults(errors=tuple(errors), stale=tuple(stale), crashes=tuple(crashes))
+
+
+def _error(spec: model.ErrorFault) -> ErrorFault:
+    on = spec.on
+    return ErrorFault(
+        error=spec.error,
+        component=on.component,
+        verb=on.verb,
+        kind=on.kind,
+        namespace=on.namespace,
+        name=on.name,
+        probability=spec.probability or 0.0,
+        nth=spec.nth,
+        applied=spec.applied,
+    )
 
 
 def _control(spec: model.ControlSpec) -> Control:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def not_yet(scenario: Scenario) -> list[InputError]:
     """Return an error for each thing in a Scenario that this version cannot simulate."""
-    wishes = [*_workloads(scenario), *_failures(scenario), *_faults(scenario)]
+    wishes = [*_workloads(scenario), *_failures(scenario)]
     return [
         NotYetError(
             f"{what} not simulated yet", file=scenario.file, line=scenario.line_of(path), path=path_text(path)
@@ -60,8 +60,3 @@ def _failures(scenario: Scenario) -> Iterator[tuple[Where, str]]:
             yield (*at, "effect"), "degraded nodes are"
         if failure.in_place:
             yield (*at, "inPlace"), "failures that are cured in place are"
-
-
-def _faults(scenario: Scenario) -> Iterator[tuple[Where, str]]:
-    for i, _ in enumerate(scenario.faults):
-        yield ("faults", i), "API faults are"

@@ -64,7 +64,7 @@ def error_of(fault: Fault, write: Write) -> ApiError:
     if fault == "conflict":
         return messages.conflict(write.kind, write.name)
     if fault == "too-many-requests":
-        return ApiError("TooManyRequests", "the server has received too many requests, try again later")
+        return messages.too_many_requests()
     if fault == "internal-error":
-        return ApiError("InternalError", "Internal error occurred: etcdserver: leader changed")
-    return ApiError("Timeout", "Timeout: request did not complete within the allotted timeout")
+        return messages.internal_error("etcdserver: leader changed")
+    return messages.timeout()

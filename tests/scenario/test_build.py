@@ -9,9 +9,21 @@ import pytest
 
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.laws import Exponential, Fixed
-from jobsim.runtime.setup import Action, ClientLimits, Failure, Setup, WatchLag, When
+from jobsim.runtime.setup import (
+    Action,
+    ClientLimits,
+    CrashFault,
+    ErrorFault,
+    Failure,
+    Faults,
+    Setup,
+    StaleFault,
+    WatchLag,
+    When,
+)
 from jobsim.scenario import Scenario
 from jobsim.scenario.build import build
+from jobsim.scenario.table.control import COMPONENTS
 from jobsim.units import DAY, MINUTE, SECOND
 from jobsim.workload.training import Checkpoint, Workload
 
@@ -134,6 +146,36 @@ FAILURES = [
 @pytest.mark.parametrize(("section", "expected"), FAILURES)
 def test_failures(section: dict[str, Any], expected: Failure) -> None:
     assert setup_of(failures=[section]).failures == (expected,)
+
+
+def test_faults() -> None:
+    on = {"component": "job", "verb": "create", "kind": "Pod", "namespace": "n", "name": "a"}
+    setup = setup_of(
+        faults=[
+            {"error": "Timeout", "on": on, "nth": 3, "applied": True},
+            {"error": "Conflict", "probability": 0.5},
+            {"stale": {"component": "jobset", "kind": "Job", "at": 5, "for": "2s"}},
+            {"crash": {"component": "scheduler", "afterWrite": 3, "down": "15s"}},
+            {"crash": {"component": "kubelet", "at": 7}},
+        ]
+    )
+    assert setup.faults == Faults(
+        errors=(
+            ErrorFault(error="Timeout", nth=3, applied=True, **on),
+            ErrorFault(error="Conflict", probability=0.5),
+        ),
+        stale=(StaleFault(component="jobset", kind="Job", at=5 * SECOND, duration=2 * SECOND),),
+        crashes=(
+            CrashFault(component="scheduler", after_write=3, down=15 * SECOND),
+            CrashFault(component="kubelet", at=7 * SECOND),
+        ),
+    )
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_component_that_can_be_named_has_limits(component: str) -> None:
+    control = setup_of(control={"api": {component: {"qps": 5, "burst": 6}}}).control
+    assert control.limits == {component: ClientLimits(qps=5, burst=6)}
 
 
 def test_control() -> None:

@@ -33,6 +33,13 @@ from jobsim.controllers.admission.references import QUEUE_LABEL, LocalQueue, Nam
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.errors import ApiError
 
+#: JobSet's webhooks by name: their paths; and the Service that leads to them.
+WEBHOOKS = {
+    "mjobset.kb.io": "mutate-jobset-x-k8s-io-v1alpha2-jobset",
+    "vjobset.kb.io": "validate-jobset-x-k8s-io-v1alpha2-jobset",
+    "mpod.kb.io": "mutate--v1-pod",
+}
+SERVICE = "jobset-webhook-service"
 #: What every cluster has.
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
@@ -61,6 +68,7 @@ class Admission:
         self.suffix = suffix
         self.assumed: list[str] = []
         self._assumed: set[str] = set()
+        self._up = True
         self._known = Known()
         self._jobs = JobAdmission(self._known)
         self._pods = PodAdmission(gates, self._known, strict=strict, suffix=suffix, assume=self.assume)
@@ -71,6 +79,10 @@ class Admission:
         if text not in self._assumed:
             self._assumed.add(text)
             self.assumed.append(text)
+
+    def serve(self, *, up: bool) -> None:
+        """Say whether JobSet's webhooks answer: without them no JobSet and no pod gets in (C-EXC-04)."""
+        self._up = up
 
     # --- documents -----------------------------------------------------------------------------
 
@@ -95,6 +107,7 @@ class Admission:
         decoded = manifest.decode(doc, namespace, repeated)
         if decoded["kind"] == "JobSet":
             self._check_namespace(decoded["metadata"]["namespace"], reader)
+            self._call_webhook("mjobset.kb.io")
             jobset = manifest.as_object(manifest.create_jobset(decoded, reader, self.gates, self.suffix))
             self._note_queue(jobset, reader)
             return jobset
@@ -159,6 +172,7 @@ class Admission:
         """
         if isinstance(obj, Pod):
             self._check_namespace(obj.namespace, reader)
+            self._call_webhook("mpod.kb.io")
             return self._pods.create(obj, reader)
         if obj.namespace:
             self._check_namespace(obj.namespace, reader)
@@ -166,6 +180,7 @@ class Admission:
         if isinstance(obj, Job):
             return self._jobs.create(obj)
         if isinstance(obj, JobSet):
+            self._call_webhook("mjobset.kb.io")
             doc = manifest.create_jobset(codec.to_dict(obj), reader, self.gates, self.suffix)
             created = manifest.as_object(doc)
             return replace(created, metadata=replace(obj.metadata, name=created.name))
@@ -182,6 +197,7 @@ class Admission:
         """
         new = replace(new, metadata=filled_update(new.metadata, old.metadata))
         if isinstance(new, JobSet):
+            self._call_webhook("vjobset.kb.io")
             doc = manifest.update_jobset(codec.to_dict(new), codec.to_dict(old), self.gates)
             updated = manifest.as_object(doc)
             return replace(updated, metadata=new.metadata)
@@ -200,6 +216,17 @@ class Admission:
         """
         if isinstance(new, Job) and isinstance(old, Job):
             self._refuse(new, status_errors(new, old))
+
+    def _call_webhook(self, name: str) -> None:
+        """Fail as a call to a webhook that nobody serves (failurePolicy Fail, C-WHK-01)."""
+        if not self._up:
+            path = WEBHOOKS[name]
+            raise ApiError(
+                "InternalError",
+                f'Internal error occurred: failed calling webhook "{name}": failed to call webhook: Post '
+                f'"https://{SERVICE}.jobset-system.svc:443/{path}?timeout=10s": '
+                f'no endpoints available for service "{SERVICE}"',
+            )
 
     def _note_queue(self, obj: Object, reader: Reader) -> None:
         """Take a queue as existing that a JobSet or Job waits in."""

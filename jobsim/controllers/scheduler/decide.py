@@ -92,11 +92,21 @@ def settle(snapshot: Snapshot, queue: SchedulingQueue, pod: Pod, action: Action,
         queue.done(pod)
 
 
-def binding_failed(snapshot: Snapshot, queue: SchedulingQueue, pod: Pod, now: int) -> None:
-    """Take back an assumption whose write was refused: others may hope, the pod backs off (K-SCH-07)."""
+def binding_failed(
+    snapshot: Snapshot, queue: SchedulingQueue, pod: Pod, now: int, current: Pod | None
+) -> None:
+    """Take back an assumption whose write was refused: others may hope, the pod backs off (K-SCH-07).
+
+    Parameters
+    ----------
+    current : Pod or None
+        The pod of that name as the cache has it.  One that is gone is tried no more, nor one that has its
+        node: the write may have been made, and its answer lost (schedule_one.go handleSchedulingFailure).
+    """
     snapshot.forget(pod)
     queue.on_change(ClusterEvent("pod-deleted", pod=pod), now)
-    queue.add_failed(pod, now)
+    if current is not None and current.uid == pod.uid and not current.spec.node_name:
+        queue.add_failed(current, now)
 
 
 def _binding(pod: Pod, node: str) -> Plan:

@@ -17,6 +17,8 @@ COMPONENTS = (
     "kubelet",
     "garbage-collector",
     "node-controller",
+    "taint-eviction-controller",
+    "disruption-controller",
     "pod-gc",
     "ttl-after-finished",
 )

@@ -182,9 +182,20 @@ def test_a_refused_binding_frees_the_room() -> None:
         pod = pop(queue, 0)
         settle(snapshot, queue, pod, decide(snapshot, pod, 0), 0)
     assert queue.place(make_pod("q")) == "pool"
-    binding_failed(snapshot, queue, make_pod("p"), 0)
+    binding_failed(snapshot, queue, make_pod("p"), 0, make_pod("p"))
     assert (queue.place(make_pod("q")), queue.place(make_pod("p"))) == ("backoff", "error-backoff")
     assert decide(snapshot, pop(queue, 0), 0).outcome == "bind"
+
+
+@pytest.mark.parametrize("current", [None, make_pod("p").with_meta(uid="another"), make_pod("p", node="n")])
+def test_a_pod_that_is_gone_or_bound_is_tried_no_more(current: Pod | None) -> None:
+    """K-SCH-07: the write may have been made and its answer lost; upstream asks its cache first."""
+    snapshot, queue = cluster(make_node("n", cpu=1)), SchedulingQueue()
+    queue.add(make_pod("p"), 0)
+    pod = pop(queue, 0)
+    settle(snapshot, queue, pod, decide(snapshot, pod, 0), 0)
+    binding_failed(snapshot, queue, pod, 0, current)
+    assert len(queue) == 0
 
 
 def test_no_nodes_is_retried_like_an_error() -> None:
