@@ -94,6 +94,11 @@ def _fill(
     return found
 
 
+def alone(loads: Loads, capacity: FloatArray, cap: float = 1.0) -> float:
+    """Return the rate that a job has without any other."""
+    return min([cap, *(float(capacity[number]) / load for number, load in loads.items() if load > 0)])
+
+
 class Shares(Generic[Key]):
     """Rates of jobs that come, change and go; only those are solved again that a change can reach.
 
@@ -110,31 +115,30 @@ class Shares(Generic[Key]):
     def __init__(self, capacity: FloatArray) -> None:
         self._capacity = capacity
         self._loads: dict[Key, dict[int, float]] = {}
+        self._caps: dict[Key, float] = {}
         self._on: dict[int, dict[Key, float]] = {}
         self.rates: dict[Key, float] = {}
 
-    def put(self, key: Key, loads: Loads) -> dict[Key, float]:
-        """Let a job load links (instead of those it did); return the rates that changed, the job's too."""
+    def put(self, key: Key, loads: Loads, cap: float = 1.0) -> dict[Key, float]:
+        """Let a job load links (instead of those it did); return the rates that changed, the job's too.
+
+        ``cap`` is the most that it can use.
+        """
         touched = self._remove(key)
+        self._caps[key] = cap
         self._loads[key] = {
             number: value for number, value in loads.items() if value > 0 and self._finite(number)
         }
         for number, value in self._loads[key].items():
-            self._on.setdefault(number, {})[key] = value
+            self._on.setdefault(number, {})[key] = value * cap
         return self._solve([key, *touched])
 
     def drop(self, key: Key) -> dict[Key, float]:
         """Let a job go; return the rates that changed."""
         touched = self._remove(key)
         self.rates.pop(key, None)
+        self._caps.pop(key, None)
         return self._solve(touched)
-
-    def alone(self, loads: Loads) -> float:
-        """Return the rate that a job with these loads would have without any other."""
-        return min(
-            (min(1.0, float(self._capacity[number]) / value) for number, value in loads.items() if value > 0),
-            default=1.0,
-        )
 
     def _finite(self, number: int) -> bool:
         return bool(np.isfinite(self._capacity[number]))
@@ -172,7 +176,7 @@ class Shares(Generic[Key]):
             {links[number]: value for number, value in self._loads[key].items() if number in links}
             for key in component
         ]
-        solved = max_min(loads, self._capacity[list(links)])
+        solved = max_min(loads, self._capacity[list(links)], [self._caps[key] for key in component])
         found = dict(zip(component, solved.tolist(), strict=True))
         changed = {key: rate for key, rate in found.items() if self.rates.get(key) != rate}
         self.rates |= changed

@@ -114,12 +114,12 @@ def slice_of(machine: Shape, topology: str) -> Slice:
     return Slice(sides, wraps(sides), hosts or math.prod(sides) // machine.devices, machine.ici)
 
 
-def hosts_of(machine: Shape, labels: Mapping[str, str], key: str) -> int:
-    """Return how many hosts the slice has that a node's label names; 0 when it names none that exists."""
+def named(machine: Shape, labels: Mapping[str, str], key: str) -> Slice | None:
+    """Return the slice that a node's label names; None when it names none that exists."""
     try:
-        return slice_of(machine, labels[key]).hosts if key in labels else 0
+        return slice_of(machine, labels[key]) if key in labels else None
     except ValueError:
-        return 0
+        return None
 
 
 def offered(machine: Shape) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobsim.hardware.contention import Shares, max_min
+from jobsim.hardware.contention import Shares, alone, max_min
 
 
 def exact(
@@ -145,5 +145,14 @@ def test_a_change_reaches_only_those_it_shares_a_tight_link_with() -> None:
     assert shares.put("c", {0: 8.0}) == {"a": 0.625, "c": 0.625}
     assert shares.rates["b"] == 1.0
     assert shares.drop("c") == {"a": 1.0}
-    assert shares.alone({0: 20.0}) == 0.5
+    assert alone({0: 20.0}, np.array([10.0])) == 0.5
+    assert alone({0: 20.0}, np.array([10.0]), cap=0.25) == 0.25
+    assert alone({}, np.array([10.0])) == 1.0
     assert shares.drop("nobody") == {}
+
+
+def test_what_a_job_cannot_use_is_left_to_the_others() -> None:
+    shares: Shares[str] = Shares(np.array([10.0]))
+    assert shares.put("a", {0: 10.0}, cap=0.3) == {"a": 0.3}
+    assert shares.put("b", {0: 10.0}) == {"b": 0.7}
+    assert shares.put("a", {0: 10.0}) == {"a": 0.5, "b": 0.5}

@@ -37,6 +37,8 @@ class Machine(NamedTuple):
         Name of the preset that collectives cost by, or empty.
     oversubscription : tuple of float
         Of the tiers from the rack outwards; missing ones are 1.
+    torus : tuple of int
+        TPU: chips along each axis of the slice that it is part of.
     """
 
     accelerators: int = 0
@@ -45,6 +47,7 @@ class Machine(NamedTuple):
     rails: int = 1
     fabric: str = ""
     oversubscription: tuple[float, ...] = ()
+    torus: tuple[int, ...] = ()
 
 
 class Host(NamedTuple):

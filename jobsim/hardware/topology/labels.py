@@ -113,12 +113,13 @@ def machine_of(
     if fabric is not None and count:
         nic = fabric.dcn / count if fabric.kind == "torus" else fabric.nic
     domain = shape.domain or count
-    slice_hosts = slices.hosts_of(shape, labels, TPU_TOPOLOGY)
+    part_of = slices.named(shape, {**shape.labels, **labels}, TPU_TOPOLOGY)
     return Machine(
         accelerators=count,
         nic=nic,
-        domain=slice_hosts * count if slice_hosts else domain if not shape.topologies else count,
+        domain=part_of.chips if part_of else domain,
         rails=shape.rails,
         fabric="" if fabric is None else fabric.name,
         oversubscription=oversubscription,
+        torus=part_of.shape if part_of else (),
     )
