@@ -2,12 +2,14 @@
 
 A timer is a simpy ``Timeout`` with a callback, never a process: a third of the time and 40 % of
 the memory (ecosystem section 2).  Timers of one instant fire in the order in which they were
-set.  A ``Task`` runs a generator that now and then waits: how a plan is executed when the client
-is rate limited.
+set.  What is set for the present instant (most timers are) waits in a plain queue: it comes after
+all that simpy still holds for this instant, for that was set earlier.  A ``Task`` runs a generator
+that now and then waits: how a plan is executed when the client is rate limited.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -16,26 +18,28 @@ import simpy
 Callback = Callable[..., None]
 
 
-def _fire(event: simpy.Event) -> None:
-    callback, args, engine = event._value
-    engine.now = event.env._now
-    callback(*args)
-
-
 class Timer:
     """A callback at a time; may be cancelled until it fires."""
 
-    __slots__ = ("_event", "time")
+    __slots__ = ("_args", "_callback", "_engine", "time")
 
-    def __init__(self, event: simpy.Timeout, time: int) -> None:
-        self._event = event
+    def __init__(self, engine: Engine, time: int, callback: Callback, args: tuple[Any, ...]) -> None:
+        self._engine = engine
         self.time = time
+        self._callback: Callback | None = callback
+        self._args = args
+
+    def __call__(self, event: object = None) -> None:
+        """Fire, as a callback of a simpy event or from the queue of the present instant."""
+        callback = self._callback
+        if callback is not None:
+            self._engine.now = self.time
+            callback(*self._args)
 
     def cancel(self) -> None:
         """Make the timer do nothing."""
-        if self._event.callbacks:
-            self._event.callbacks.clear()
-        self._event._value = None
+        self._callback = None
+        self._args = ()
 
 
 class Engine:
@@ -43,35 +47,48 @@ class Engine:
 
     def __init__(self) -> None:
         self._env = simpy.Environment(initial_time=0)
+        self._soon: deque[Timer] = deque()
         self.fired = 0
         #: The present, ns: a plain attribute, for it is asked 40 times a pod life.
         self.now = 0
 
     def at(self, time: int, callback: Callback, *args: Any) -> Timer:
         """Call back at a time (not before now)."""
-        env = self._env
-        timeout = simpy.Timeout(env, max(0, time - self.now), (callback, args, self))
-        timeout.callbacks.append(_fire)
-        return Timer(timeout, time)
+        now = self.now
+        if time <= now:
+            timer = Timer(self, now, callback, args)
+            self._soon.append(timer)
+            return timer
+        timer = Timer(self, time, callback, args)
+        simpy.Timeout(self._env, time - self._env.now).callbacks.append(timer)
+        return timer
 
     def after(self, delay_ns: int, callback: Callback, *args: Any) -> None:
-        """Call back after a delay; cheaper than ``at`` where nobody cancels."""
-        timeout = simpy.Timeout(self._env, delay_ns, (callback, args, self))
-        timeout.callbacks.append(_fire)
+        """Call back after a delay."""
+        self.at(self.now + delay_ns, callback, *args)
 
     def peek(self) -> int | None:
         """Return the time of the next timer, or None when there is nothing left to happen."""
+        if self._soon:
+            return self.now
         time = self._env.peek()
         return None if time == float("inf") else int(time)
 
     def run(self, until: int, timers: int | None = None) -> None:
         """Fire timers up to and including a time (at most so many of them)."""
-        env = self._env
+        env, soon = self._env, self._soon
         step = env.step
         queue = env._queue
         fired = 0
-        while queue and queue[0][0] <= until and fired != timers:
-            step()
+        while fired != timers:
+            if soon and not (queue and queue[0][0] <= self.now):
+                if self.now > until:
+                    break
+                soon.popleft()()
+            elif queue and queue[0][0] <= until:
+                step()
+            else:
+                break
             fired += 1
         self.fired += fired
 
