@@ -64,6 +64,7 @@ class PodAdmission:
         self._suffix = suffix
         self._assume = assume
         self._prepared: dict[str, _Prepared] = {}
+        self._newest: _Prepared | None = None
 
     def create(self, pod: Pod, reader: Reader) -> Pod:
         """Return a new pod as it is to be stored.
@@ -115,12 +116,17 @@ class PodAdmission:
             return ready
         if len(self._prepared) >= _OWNERS_MAX:
             self._prepared.clear()
+        newest = self._newest
+        if newest is not None and newest.priority_class is found and newest.asked == spec:
+            # The Jobs of a replicated job ask for the same.
+            ready = self._prepared[owner] = newest._replace(asked=spec)
+            return ready
         full = self._with_priority(pod, pod_defaults(template_defaults(spec)), found)
         if not self._strict:
             self._check_references(pod, reader)
         sample = replace(pod, spec=full)
         ready = _Prepared(spec, found, full, new_status(sample), tuple(pod_errors(full)))
-        self._prepared[owner] = ready
+        self._prepared[owner] = self._newest = ready
         return ready
 
     def _check_references(self, pod: Pod, reader: Reader) -> None:
