@@ -22,38 +22,64 @@ BoolArray = npt.NDArray[np.bool_]
 #: Node numbers: an index array, or ``slice(None)`` for all.
 Rows = IntArray | slice
 ALL = slice(None)
+#: After so many changes a column's array is made anew.
+_CHANGED_MAX = 64
 
 S = TypeVar("S", np.int64, np.bool_)
 
 
 class Column(Generic[S]):
-    """One value per node."""
+    """One value per node.
 
-    __slots__ = ("_data", "_fill", "_size")
+    Cycles read arrays, events change single values, and a list does that ten times faster: the array
+    is brought up to date when it is asked for.
+    """
+
+    __slots__ = ("_array", "_changed", "_dtype", "_fill", "_values")
 
     def __init__(self, dtype: type[S], fill: int) -> None:
-        self._data: npt.NDArray[S] = np.full(16, fill, dtype=dtype)
+        self._values: list[int] = []
+        self._array: npt.NDArray[S] | None = None
+        self._changed: list[int] = []
+        self._dtype: type[S] = dtype
         self._fill = fill
-        self._size = 0
+
+    def __len__(self) -> int:
+        return len(self._values)
 
     def resize(self, size: int) -> None:
         """Make room for nodes 0 ... size - 1; new ones get the fill value."""
-        if size > len(self._data):
-            grown = np.full(max(size, 2 * len(self._data)), self._fill, dtype=self._data.dtype)
-            grown[: self._size] = self._data[: self._size]
-            self._data = grown
-        self._size = size
+        missing = size - len(self._values)
+        if missing > 0:
+            self._values += [self._fill] * missing
+            self._array = None
 
     def view(self) -> npt.NDArray[S]:
-        """Return the values in use, not a copy."""
-        return self._data[: self._size]
+        """Return the values in use, not a copy; not to be kept."""
+        array = self._array
+        if array is None:
+            array = self._array = np.array(self._values, dtype=self._dtype)
+        elif self._changed:
+            values = self._values
+            for number in self._changed:
+                array[number] = values[number]
+        self._changed.clear()
+        return array
 
-    def __getitem__(self, number: int) -> S:
-        value: S = self._data[number]
-        return value
+    def __getitem__(self, number: int) -> int:
+        return self._values[number]
 
-    def __setitem__(self, number: int, value: int | bool) -> None:
-        self._data[number] = value
+    def __setitem__(self, number: int, value: int) -> None:
+        self.add(number, value - self._values[number])
+
+    def add(self, number: int, amount: int) -> None:
+        """Add to one value."""
+        self._values[number] += amount
+        changed = self._changed
+        changed.append(number)
+        if len(changed) > _CHANGED_MAX:
+            self._array = None
+            changed.clear()
 
 
 class LabelColumn:
@@ -72,7 +98,7 @@ class LabelColumn:
     def set(self, number: int, labels: Labels) -> None:
         """Note a node's value."""
         value = labels.get(self.key)
-        self.labelled += (value is not None) - bool(self.column[number] >= 0)
+        self.labelled += (value is not None) - (self.column[number] >= 0)
         self.column[number] = -1 if value is None else self.number(value)
 
     def number(self, value: str) -> int:

@@ -14,6 +14,7 @@ from jobsim.api.pod import Pod
 from jobsim.controllers.scheduler import messages
 from jobsim.controllers.scheduler.columns import BoolArray, IntArray
 from jobsim.controllers.scheduler.filters import NODE_AFFINITY, Rejection, Screen, Tally, screen
+from jobsim.controllers.scheduler.ordinary import group_of, totals, window
 from jobsim.controllers.scheduler.preempt import preempt
 from jobsim.controllers.scheduler.scores import plugin_scores, total_scores
 from jobsim.controllers.scheduler.snapshot import Snapshot
@@ -98,6 +99,10 @@ def cycle(
     if not snapshot.node_count:
         return Decision(message=messages.NO_NODES)
     view = snapshot.view(pod)
+    if not detail:
+        decision = _usual(snapshot, view, profile, choose)
+        if decision is not None:
+            return decision
     names = named_nodes(pod.spec)
     if names == ():
         return _conflict(snapshot, view)
@@ -114,6 +119,27 @@ def cycle(
         best = int(rows[_pick(snapshot, totals, choose)])
     decision = Decision(node=snapshot.name(best), feasible=len(rows), next_start=next_start)
     return _detailed(snapshot, found, candidates, rows, decision) if detail else decision
+
+
+def _usual(snapshot: Snapshot, view: PodView, profile: Profile, choose: Choose | None) -> Decision | None:
+    """Return the decision for a usual pod that fits somewhere, None for all others."""
+    group = group_of(snapshot, view)
+    fit = None if group is None else group.look(snapshot)
+    if group is None or fit is None or not len(group.places):
+        return None
+    order = snapshot.order()
+    length = snapshot.size if order is None else len(order)
+    wanted = nodes_to_find(length, profile.percentage_of_nodes_to_score)
+    places, processed = window(group.places, length, snapshot.next_start % length, wanted)
+    rows = places if order is None else order[places]
+    best = 0
+    if len(rows) > 1:
+        scores = totals(snapshot, view, group, fit, rows)
+        if scores is None:
+            return None
+        best = _pick(snapshot, scores, choose)
+    next_start = (snapshot.next_start + processed) % snapshot.node_count
+    return Decision(node=snapshot.name(int(rows[best])), feasible=len(rows), next_start=next_start)
 
 
 def _candidates(snapshot: Snapshot, names: tuple[str, ...] | None) -> BoolArray:
@@ -138,16 +164,8 @@ def _search(
     if not length:
         return np.zeros(0, dtype=np.int64), snapshot.next_start % snapshot.node_count
     places = np.flatnonzero(feasible if order is None else feasible[order])
-    start = snapshot.next_start % length
-    cut = int(np.searchsorted(places, start))
-    if cut:
-        places = np.concatenate((places[cut:], places[:cut]))
     wanted = nodes_to_find(length, profile.percentage_of_nodes_to_score)
-    processed = length
-    if len(places) > wanted:
-        # The search ends at the first feasible node too many; it is not counted as processed.
-        processed = (int(places[wanted]) - start) % length
-        places = places[:wanted]
+    places, processed = window(places, length, snapshot.next_start % length, wanted)
     rows = places if order is None else order[places]
     return rows, (snapshot.next_start + processed) % snapshot.node_count
 
@@ -168,7 +186,7 @@ def nodes_to_find(nodes: int, percentage: int) -> int:
 
 def _pick(snapshot: Snapshot, totals: IntArray, choose: Choose | None) -> int:
     """Return the place of the best node in the list of feasible ones."""
-    ties = np.flatnonzero(totals == totals.max())
+    ties = (totals == totals.max()).nonzero()[0]
     if len(ties) == 1:
         return int(ties[0])
     # Ranks of places do not depend on the size, so one table of a larger size serves all smaller ones.

@@ -17,28 +17,40 @@ _ONE_BY_ONE = 8
 
 
 class Fit:
-    """Per node: whether the request fits, and the sum of the resource scores were it placed there."""
+    """Per node: whether the request fits, and the sum of the resource scores were it placed there.
 
-    __slots__ = ("fits", "score")
+    ``version`` grows whenever a node that did not fit may do so now, or the other way round.
+    """
+
+    __slots__ = ("fits", "score", "version")
 
     def __init__(self) -> None:
         self.fits: BoolArray = np.zeros(0, dtype=np.bool_)
         self.score: IntArray = np.zeros(0, dtype=np.int64)
+        self.version = 0
 
 
 def fit(snapshot: Snapshot, request: Request) -> Fit:
     """Return fit and resource scores of a request over all node numbers (ports aside)."""
+    return tracked_fit(snapshot, request).current(snapshot.size)
+
+
+def tracked_fit(snapshot: Snapshot, request: Request) -> Tracked[Fit]:
+    """Return ``fit`` as something that follows the snapshot."""
     key = ("fit", request.amounts, request.scored_cpu, request.scored_memory)
-    tracked: Tracked[Fit] = snapshot.memos.get(key, lambda: _tracked(snapshot, request))
-    return tracked.current(snapshot.size)
+    return snapshot.memos.get(key, lambda: _tracked(snapshot, request))
 
 
 def _tracked(snapshot: Snapshot, request: Request) -> Tracked[Fit]:
     def update(value: Fit, rows: IntArray | None) -> None:
         if rows is not None and len(rows) <= _ONE_BY_ONE:
             for node in rows.tolist():
-                value.fits[node], value.score[node] = _at(snapshot, request, node)
+                fits_here, value.score[node] = _at(snapshot, request, node)
+                if value.fits[node] != fits_here:
+                    value.fits[node] = fits_here
+                    value.version += 1
             return
+        value.version += 1
         where: Rows = ALL if rows is None else rows
         fits = enough(snapshot, request, where)
         score = least_allocated(snapshot, request, where)
@@ -55,7 +67,7 @@ def _tracked(snapshot: Snapshot, request: Request) -> Tracked[Fit]:
 
 def _at(snapshot: Snapshot, request: Request, node: int) -> tuple[bool, int]:
     """Return what ``enough`` and the two scores are at one node: for a few nodes arrays cost more."""
-    fits = bool(snapshot.pods_count[node] < snapshot.pods_max[node])
+    fits = snapshot.pods_count[node] < snapshot.pods_max[node]
     for name, amount in request.amounts:
         has, used = snapshot.amounts(name, node)
         fits = fits and has - used >= amount
@@ -63,8 +75,8 @@ def _at(snapshot: Snapshot, request: Request, node: int) -> tuple[bool, int]:
     memory, memory_used = snapshot.amounts(MEMORY, node)
     total = weights = 0
     for has, wanted in (
-        (cpu, int(snapshot.scored_cpu[node]) + request.scored_cpu),
-        (memory, int(snapshot.scored_memory[node]) + request.scored_memory),
+        (cpu, snapshot.scored_cpu[node] + request.scored_cpu),
+        (memory, snapshot.scored_memory[node] + request.scored_memory),
     ):
         if has > 0:
             total += max(has - wanted, 0) * 100 // has

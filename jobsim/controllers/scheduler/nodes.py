@@ -77,7 +77,7 @@ class NodeColumns:
     def amounts(self, resource: str, node: int) -> tuple[int, int]:
         """Return what one node has of a resource and what is asked of it."""
         has, used = self._resource(resource)
-        return int(has[node]), int(used[node])
+        return has[node], used[node]
 
     def label(self, key: str) -> LabelColumn:
         """Return the column of a label key."""

@@ -153,6 +153,8 @@ class SchedulingQueue:
 
     def next_ready(self, now: int) -> int | None:
         """Return the earliest time from ``now`` at which ``pop`` may return a pod; None: not by itself."""
+        if not self._items:
+            return None
         self._flush(now)
         self._drop_stale()
         if self._active or self._backoff:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jobsim.api._struct import replace
 from jobsim.api.core import Node, PodDisruptionBudget, Service
 from jobsim.api.meta import Labels, Unstructured
 from jobsim.api.pod import Pod
@@ -118,7 +119,7 @@ class Snapshot(NodeColumns):
         return known
 
     def _domain_of(self, topology_key: str, node: int) -> int:
-        return int(self.label(topology_key).column[node])
+        return self.label(topology_key).column[node]
 
     def _domain_count(self, topology_key: str) -> int:
         return self.size if topology_key == EACH_NODE else len(self.label(topology_key).values)
@@ -171,14 +172,23 @@ class Snapshot(NodeColumns):
             and old.spec.containers is pod.spec.containers
             and old.spec.affinity is pod.spec.affinity
             and old.metadata.labels is pod.metadata.labels
-            and old.metadata.deletion_timestamp == pod.metadata.deletion_timestamp
         )
         known.pod = pod
         if same:
+            if known.view.terminating != pod.terminating:
+                self._mark(known, pod)
             return
         sequence = known.sequence
         self._remove(known)
         self._place(self.view(pod), pod.spec.node_name).sequence = sequence
+
+    def _mark(self, known: Placed, pod: Pod) -> None:
+        """Note that a pod is being deleted: it keeps its room, but spreading does not count it any more."""
+        if known.node >= 0:
+            self.tables.add(known.view, known.node, -1)
+        known.view = replace(known.view, pod=pod, terminating=pod.terminating)
+        if known.node >= 0:
+            self.tables.add(known.view, known.node, 1)
 
     def _joined(self, name: str, number: int) -> None:
         for placed in self._on_node.get(name, {}).values():
@@ -228,11 +238,10 @@ class Snapshot(NodeColumns):
         view, node = placed.view, placed.node
         request = view.request
         for name, asked in request.amounts:
-            column = self._resource(name)[1]
-            column[node] = int(column[node]) + amount * asked
-        self.pods_count[node] = int(self.pods_count[node]) + amount
-        self.scored_cpu[node] = int(self.scored_cpu[node]) + amount * request.scored_cpu
-        self.scored_memory[node] = int(self.scored_memory[node]) + amount * request.scored_memory
+            self._resource(name)[1].add(node, amount * asked)
+        self.pods_count.add(node, amount)
+        self.scored_cpu.add(node, amount * request.scored_cpu)
+        self.scored_memory.add(node, amount * request.scored_memory)
         self._priorities[view.priority] = self._priorities.get(view.priority, 0) + amount
         for port in request.ports:
             self.ports.add(node, port, amount)

@@ -174,7 +174,7 @@ def spread_score(snapshot: Snapshot, view: PodView, masks: NodeMasks, rows: IntA
         found, strict = default_constraints(snapshot, view), False
     if not found:
         return None
-    if not strict and _only_hosts_count(snapshot, found):
+    if not strict and only_hosts_count(snapshot, found):
         return _score_by_host(snapshot, found[0], rows)
     labelled = _labelled(snapshot, found) if strict else snapshot.usable()
     scored = labelled[rows]
@@ -186,7 +186,7 @@ def spread_score(snapshot: Snapshot, view: PodView, masks: NodeMasks, rows: IntA
     return _normalised(points, scored if strict else None)
 
 
-def _only_hosts_count(snapshot: Snapshot, found: Sequence[Constraint]) -> bool:
+def only_hosts_count(snapshot: Snapshot, found: Sequence[Constraint]) -> bool:
     """Tell whether the first constraint is about hosts, all of them labelled, and no other says anything."""
     hosts = snapshot.label(HOSTNAME)
     return (
@@ -209,11 +209,25 @@ def _score_by_host(snapshot: Snapshot, constraint: Constraint, rows: IntArray) -
     least, most = int(counts.min()), int(counts.max())
     if least == most:
         return np.full(len(rows), 100, dtype=np.int64)
-    weight, extra = math.log(len(rows) + 2), float(constraint.max_skew - 1)
+    scores = host_points(least, most, len(rows), constraint.max_skew)
+    return np.array(scores, dtype=np.int64)[counts]
+
+
+def host_points(least: int, most: int, nodes: int, max_skew: int) -> list[int]:
+    """Return the score of a host by how many matching pods it has, 0 ... most.
+
+    Parameters
+    ----------
+    least, most : int
+        Fewest and most matching pods on a scored node.
+    nodes : int
+        How many nodes are scored.
+    max_skew : int
+    """
+    weight, extra = math.log(nodes + 2), float(max_skew - 1)
     points = [math.floor(count * weight + extra + 0.5) for count in range(most + 1)]
     low, high = points[least], points[most]
-    scores = [100 * (high + low - p) // high if high else 100 for p in points]
-    return np.array(scores, dtype=np.int64)[counts]
+    return [100 * (high + low - p) // high if high else 100 for p in points]
 
 
 def _rounded(raw: npt.NDArray[np.float64]) -> IntArray:

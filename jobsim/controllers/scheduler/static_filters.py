@@ -37,7 +37,7 @@ class NodeMasks:
     that the node exists).  ``soft_taints`` counts PreferNoSchedule taints not tolerated.
     """
 
-    __slots__ = ("any_soft", "cordoned", "open", "soft_taints", "tainted", "unselected")
+    __slots__ = ("any_soft", "cordoned", "open", "soft_taints", "tainted", "unselected", "version")
 
     def __init__(self) -> None:
         empty = np.zeros(0, dtype=np.bool_)
@@ -47,14 +47,20 @@ class NodeMasks:
         self.open: BoolArray = empty
         self.soft_taints: IntArray = np.zeros(0, dtype=np.int64)
         self.any_soft = False
+        #: Grows with every change.
+        self.version = 0
 
 
 def node_masks(snapshot: Snapshot, spec: PodSpec) -> NodeMasks:
     """Return the masks of a pod's spec over all node numbers."""
+    return tracked_masks(snapshot, spec).current(snapshot.size)
+
+
+def tracked_masks(snapshot: Snapshot, spec: PodSpec) -> Tracked[NodeMasks]:
+    """Return ``node_masks`` as something that follows the snapshot."""
     required = required_affinity(spec)
     key: Hashable = ("nodes", tuple(spec.node_selector.items()), required, spec.tolerations)
-    tracked: Tracked[NodeMasks] = snapshot.memos.get(key, lambda: _tracked(snapshot, spec))
-    return tracked.current(snapshot.size)
+    return snapshot.memos.get(key, lambda: _tracked(snapshot, spec))
 
 
 def _tracked(snapshot: Snapshot, spec: PodSpec) -> Tracked[NodeMasks]:
@@ -72,6 +78,7 @@ def _tracked(snapshot: Snapshot, spec: PodSpec) -> Tracked[NodeMasks]:
             masks.cordoned[rows], masks.tainted[rows], masks.unselected[rows] = cordoned, tainted, unselected
             masks.open[rows], masks.soft_taints[rows] = open_, soft
         masks.any_soft = bool(masks.soft_taints.any())
+        masks.version += 1
 
     return Tracked(NodeMasks(), snapshot.node_changes, update)
 

@@ -61,6 +61,11 @@ class AffinityTables:
         for term in view.disliked:
             self._add_term(self._dislikes, term.question, node, amount * term.weight)
 
+    @property
+    def terms(self) -> bool:
+        """Whether a placed pod may carry any term."""
+        return bool(self._repels or self._attracts or self._dislikes)
+
     def _add_pod(self, table: Table, view: PodView, node: int, amount: int) -> None:
         shape = table.shape
         if view.terminating and not shape.terminating:

@@ -22,19 +22,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from jobsim.api._struct import Struct
 from jobsim.api.meta import Labels, LabelSelector
 from jobsim.api.pod import PodAffinityTerm
 from jobsim.api.selectors import meets
+from jobsim.controllers.scheduler.columns import Column, IntArray
 
 #: (key, operator, values): one requirement in canonical form.
 Req = tuple[str, str, tuple[str, ...]]
 #: The namespace stands among the labels under the one key that no label can have.
 NAMESPACE = ""
-IntArray = npt.NDArray[np.int64]
-
 _DENSE_FROM = 24
 
 
@@ -175,16 +173,18 @@ class Counts:
 
     def __init__(self) -> None:
         self._sparse: dict[int, int] = {}
-        self._dense: IntArray | None = None
+        self._dense: Column[np.int64] | None = None
         #: How many domains have a count other than zero.
         self.used = 0
 
     def add(self, domain: int, amount: int) -> None:
         """Add to one domain's count."""
-        if self._dense is not None:
-            self._grow(domain)
-            before = int(self._dense[domain])
-            self._dense[domain] = before + amount
+        dense = self._dense
+        if dense is not None:
+            if domain >= len(dense):
+                dense.resize(domain + 1)
+            before = dense[domain]
+            dense[domain] = before + amount
             self.used += (before + amount != 0) - (before != 0)
             return
         after = self._sparse.get(domain, 0) + amount
@@ -194,25 +194,21 @@ class Counts:
             del self._sparse[domain]
         self.used = len(self._sparse)
         if self.used > _DENSE_FROM:
-            self._dense = self.array(max(self._sparse) + 1)
+            dense = self._dense = Column(np.int64, 0)
+            dense.resize(max(self._sparse) + 1)
+            for known, count in self._sparse.items():
+                dense[known] = count
             self._sparse = {}
-
-    def _grow(self, domain: int) -> None:
-        assert self._dense is not None
-        if domain >= len(self._dense) - 1:
-            grown = np.zeros(2 * domain + 2, dtype=np.int64)
-            grown[: len(self._dense)] = self._dense
-            self._dense = grown
 
     def array(self, size: int) -> IntArray:
         """Return counts of domains 0 ... size - 1 (all there are), and a zero after them (index -1)."""
+        dense = self._dense
+        if dense is not None:
+            dense.resize(size + 1)
+            return dense.view()[: size + 1]
         out = np.zeros(size + 1, dtype=np.int64)
-        if self._dense is not None:
-            known = min(size, len(self._dense))
-            out[:known] = self._dense[:known]
-        else:
-            for domain, count in self._sparse.items():
-                out[domain] = count
+        for domain, count in self._sparse.items():
+            out[domain] = count
         return out
 
 
