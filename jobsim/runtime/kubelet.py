@@ -20,6 +20,7 @@ from jobsim.controllers import kubelet
 from jobsim.controllers.kubelet import KubeletProfile, Sandbox, Stage
 from jobsim.controllers.kubelet_admission import refusal
 from jobsim.controllers.kubelet_node import eviction_order
+from jobsim.controllers.kubelet_siblings import Siblings
 from jobsim.rng import uniform
 from jobsim.runtime.client import Client, Wait
 from jobsim.runtime.engine import Engine, Stopped, Task, Timer
@@ -82,6 +83,7 @@ class Kubelets:
         self._images: dict[str, dict[str, int]] = {}
         self._dark: dict[str, None] = {}
         self._down = False
+        self._siblings = Siblings()
         self._informer = Informer(engine, store, self._hear, ("Pod",), lag)
 
     # -- hearing -------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class Kubelets:
         while not self._down:
             _disarm(state)
             now = self._engine.now
-            stage = kubelet.next_stage(self._seen(state), now)
+            stage = self._siblings.next_stage(self._seen(state), now)
             if stage is None:
                 return
             if stage.at > now:
