@@ -7,6 +7,10 @@ from typing import Literal
 from jobsim.api._struct import Struct
 from jobsim.api.meta import Object
 
+#: What a write of an existing object may have changed; sums of these are sets of them.
+METADATA, SPEC, STATUS = 1, 2, 4
+ANYTHING = METADATA | SPEC | STATUS
+
 
 class WatchEvent(Struct):
     """One change of one object.

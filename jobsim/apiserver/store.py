@@ -11,7 +11,7 @@ clauses C-API-01, C-ENV-01, K-JOB-03, K-JOB-120..124, K-POD-40.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import compress
 from operator import is_not
 from typing import Literal, cast
@@ -19,7 +19,7 @@ from typing import Literal, cast
 from jobsim.api._struct import Time, astuple, replace
 from jobsim.api.meta import Condition, Object, ObjectMeta
 from jobsim.api.pod import Pod, PodStatus
-from jobsim.api.watch import WatchEvent
+from jobsim.api.watch import ANYTHING, METADATA, SPEC, STATUS, WatchEvent
 from jobsim.api.writes import Bind, Delete, PatchFinalizers, PatchPodStatus
 from jobsim.apiserver import messages
 from jobsim.apiserver.table import ObjectTable
@@ -35,6 +35,8 @@ _STATUS_POSITIONS = range(len(_STATUS_FIELDS))
 _NO_STATUS = astuple(PodStatus())
 
 Subscriber = Callable[[WatchEvent], None]
+#: Of a kind (``*``: any), the changes that a subscriber wants to hear of.
+Minds = Mapping[str, int]
 
 
 class Store(ObjectTable):
@@ -47,15 +49,27 @@ class Store(ObjectTable):
     def __init__(self) -> None:
         super().__init__()
         self.revision = 0
-        self._subscribers: list[tuple[Subscriber, frozenset[str] | None]] = []
-        #: Who hears of a kind, in the order in which they subscribed; made when first asked.
-        self._hearing: dict[str, tuple[Subscriber, ...]] = {}
+        self._subscribers: list[tuple[Subscriber, frozenset[str] | None, Minds]] = []
+        #: Who hears of a change of a kind, in the order in which they subscribed; made when first asked.
+        self._hearing: dict[tuple[str, int], tuple[Subscriber, ...]] = {}
         self._telling = False
-        self._untold: deque[tuple[str, WatchEvent]] = deque()
+        self._untold: deque[tuple[tuple[str, int], WatchEvent]] = deque()
+        #: The last merge of a pod's status, and the patch of the last binding with its time.
+        self._last_merge = (PodStatus(), PodStatus(), PodStatus())
+        self._scheduled = (-1, PodStatus())
 
-    def subscribe(self, subscriber: Subscriber, kinds: Iterable[str] | None = None) -> None:
-        """Send every later WatchEvent (of some kinds) to a callable."""
-        self._subscribers.append((subscriber, None if kinds is None else frozenset(kinds)))
+    def subscribe(
+        self, subscriber: Subscriber, kinds: Iterable[str] | None = None, minds: Minds | None = None
+    ) -> None:
+        """Send every later WatchEvent (of some kinds) to a callable.
+
+        Parameters
+        ----------
+        minds : mapping of str to int
+            By kind, which changes of an existing object it wants to hear of (``api.watch.METADATA``,
+            ``SPEC``, ``STATUS``); of kinds not named any.  Spares calls, and no more than that.
+        """
+        self._subscribers.append((subscriber, None if kinds is None else frozenset(kinds), minds or {}))
         self._hearing.clear()
 
     # -- verbs ---------------------------------------------------------------------------------
@@ -106,16 +120,24 @@ class Store(ObjectTable):
         status = new.status  # type: ignore[attr-defined]
         if status == old.status:  # type: ignore[attr-defined]
             return old
-        return self._commit("MODIFIED", replace(old, status=status), old, now)
+        return self._commit("MODIFIED", replace(old, status=status), old, now, STATUS)
 
     def patch_pod_status(self, write: PatchPodStatus, now: int) -> Object:
         """Merge a status patch into a pod: conditions by type, the rest by field."""
         old = self._existing(write.kind, write.namespace, write.name, write.uid)
         assert isinstance(old, Pod)
-        status = merge_pod_status(old.status, write.status)
-        if status == old.status:
+        status = self._merged(old.status, write.status)
+        if status is old.status:
             return old
-        return self._commit("MODIFIED", replace(old, status=status), old, now)
+        return self._commit("MODIFIED", replace(old, status=status), old, now, STATUS)
+
+    def _merged(self, old: PodStatus, patch: PodStatus) -> PodStatus:
+        """Return a merged status; for pods that share theirs and get one patch, the same object."""
+        last_old, last_patch, merged = self._last_merge
+        if last_old is not old or last_patch is not patch:
+            merged = merge_pod_status(old, patch)
+            self._last_merge = (old, patch, merged)
+        return merged
 
     def patch_finalizers(self, write: PatchFinalizers, now: int) -> Object:
         """Take one finalizer off an object, or put it on."""
@@ -124,9 +146,10 @@ class Store(ObjectTable):
         if write.add == (write.finalizer in held):
             return old
         if write.add:
-            return self._commit("MODIFIED", old.with_meta(finalizers=(*held, write.finalizer)), old, now)
+            grown = old.with_meta(finalizers=(*held, write.finalizer))
+            return self._commit("MODIFIED", grown, old, now, METADATA)
         left = tuple(f for f in held if f != write.finalizer)
-        return self._commit_or_remove(old.with_meta(finalizers=left), old, now)
+        return self._commit_or_remove(old.with_meta(finalizers=left), old, now, METADATA)
 
     def bind(self, write: Bind, now: int) -> Object:
         """Give an unbound pod its node and PodScheduled=True, in one write (K-POD-01)."""
@@ -138,12 +161,19 @@ class Store(ObjectTable):
         if old.spec.node_name:
             why = f'pod {write.name} is already assigned to node "{old.spec.node_name}"'
             raise messages.conflict("Pod", write.name, why)
-        scheduled = Condition(
-            type="PodScheduled", status="True", last_transition_time=Time(floor_second(now))
-        )
-        status = merge_pod_status(old.status, PodStatus(conditions=(scheduled,)))
+        at, scheduled = self._scheduled
+        if at != now:
+            scheduled = PodStatus(
+                conditions=(
+                    Condition(
+                        type="PodScheduled", status="True", last_transition_time=Time(floor_second(now))
+                    ),
+                )
+            )
+            self._scheduled = (now, scheduled)
+        status = self._merged(old.status, scheduled)
         new = replace(old, spec=replace(old.spec, node_name=write.node), status=status)
-        return self._commit("MODIFIED", new, old, now)
+        return self._commit("MODIFIED", new, old, now, SPEC | STATUS)
 
     def delete(self, write: Delete, now: int) -> Object:
         """Ask for the deletion of an object; return it as it was last (removed) or is now (waiting).
@@ -168,14 +198,14 @@ class Store(ObjectTable):
                 # A shorter grace period still counts from the first request (rest/delete.go).
                 end = Time(meta.deletion_timestamp + (grace - held) * SECOND)
                 new = new.with_meta(deletion_timestamp=end, deletion_grace_period_seconds=grace)
-            return self._commit("MODIFIED", new, old, now)
+            return self._commit("MODIFIED", new, old, now, METADATA)
         new = old.with_meta(
             finalizers=finalizers,
             deletion_timestamp=Time(floor_second(now + grace * SECOND)),
             deletion_grace_period_seconds=grace,
             generation=meta.generation + 1 if meta.generation else 0,
         )
-        return self._commit("MODIFIED", new, old, now)
+        return self._commit("MODIFIED", new, old, now, METADATA)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -195,7 +225,7 @@ class Store(ObjectTable):
             raise messages.conflict(new.kind, new.name)
         return old
 
-    def _commit_or_remove(self, new: Object, old: Object, now: int) -> Object:
+    def _commit_or_remove(self, new: Object, old: Object, now: int, changed: int = ANYTHING) -> Object:
         meta = new.metadata
         if (
             meta.deletion_timestamp is not None
@@ -203,17 +233,23 @@ class Store(ObjectTable):
             and not meta.deletion_grace_period_seconds
         ):
             return self._remove(new, old, now)
-        return self._commit("MODIFIED", new, old, now)
+        return self._commit("MODIFIED", new, old, now, changed)
 
     def _commit(
-        self, type_: Literal["ADDED", "MODIFIED"], obj: Object, old: Object | None, now: int
+        self,
+        type_: Literal["ADDED", "MODIFIED"],
+        obj: Object,
+        old: Object | None,
+        now: int,
+        changed: int = ANYTHING,
     ) -> Object:
         self.revision += 1
         meta = replace(obj.metadata, resource_version=str(self.revision))
         obj = replace(obj, metadata=meta)
         kind = obj.kind
         self._file(kind, (meta.namespace, meta.name), obj, old)
-        self._publish(kind, WatchEvent(type=type_, obj=obj, old=old, revision=self.revision, time=now))
+        event = WatchEvent(type=type_, obj=obj, old=old, revision=self.revision, time=now)
+        self._publish((kind, changed), event)
         return obj
 
     def _remove(self, obj: Object, old: Object, now: int) -> Object:
@@ -221,29 +257,36 @@ class Store(ObjectTable):
         obj = replace(obj, metadata=replace(obj.metadata, resource_version=str(self.revision)))
         self.remove(old)
         event = WatchEvent(type="DELETED", obj=obj, old=old, revision=self.revision, time=now)
-        self._publish(obj.kind, event)
+        self._publish((obj.kind, ANYTHING), event)
         return obj
 
-    def _publish(self, kind: str, event: WatchEvent) -> None:
+    def _publish(self, change: tuple[str, int], event: WatchEvent) -> None:
         """Tell all subscribers; what they write meanwhile is told afterwards, so all hear the log's order."""
         if self._telling:
-            self._untold.append((kind, event))
+            self._untold.append((change, event))
             return
         self._telling = True
         try:
-            for subscriber in self._hearing.get(kind) or self._listeners(kind):
+            for subscriber in self._hearing.get(change) or self._listeners(change):
                 subscriber(event)
             while self._untold:
-                kind, event = self._untold.popleft()
-                for subscriber in self._hearing.get(kind) or self._listeners(kind):
+                change, event = self._untold.popleft()
+                for subscriber in self._hearing.get(change) or self._listeners(change):
                     subscriber(event)
         finally:
             self._telling = False
 
-    def _listeners(self, kind: str) -> tuple[Subscriber, ...]:
-        """Return who hears of a kind, remembered until somebody else subscribes."""
-        found = tuple([s for s, kinds in self._subscribers if kinds is None or kind in kinds])
-        self._hearing[kind] = found
+    def _listeners(self, change: tuple[str, int]) -> tuple[Subscriber, ...]:
+        """Return who hears of a change of a kind, remembered until somebody else subscribes."""
+        kind, changed = change
+        found = tuple(
+            [
+                subscriber
+                for subscriber, kinds, minds in self._subscribers
+                if (kinds is None or kind in kinds) and minds.get(kind, minds.get("*", ANYTHING)) & changed
+            ]
+        )
+        self._hearing[change] = found
         return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jobsim.api.watch import METADATA, SPEC
 from jobsim.controllers import (
     disruption,
     exclusive_placement,
@@ -69,6 +70,7 @@ def orphan_core() -> Core:
         name="job",
         kinds=("Job", "Pod"),
         wakes=orphans.wakes,
+        minds={"Pod": METADATA},
         observe=lambda reader, namespace, name, memory: orphans.observe(reader, namespace, name),
         reconcile=lambda seen, now: orphans.reconcile(seen, now),
         backoff_base_ns=job.ERROR_BACKOFF_BASE_NS,
@@ -98,6 +100,7 @@ def garbage_collector_core() -> Core:
         reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),
         workers=20,
         live=True,
+        minds={"*": METADATA},
     )
 
 
@@ -125,6 +128,7 @@ def taint_core() -> Core:
         name="taint-eviction-controller",
         kinds=("Node", "Pod"),
         wakes=taint_eviction.wakes,
+        minds={"Node": SPEC, "Pod": SPEC},
         observe=lambda reader, namespace, name, memory: taint_eviction.observe(reader, name, memory),
         reconcile=taint_eviction.reconcile,
     )

@@ -7,7 +7,7 @@ pkg/internal/controller; clauses C-QUE-01..05, K-JOB-10..12.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import Any
 
@@ -51,6 +51,8 @@ class Core(Struct):
     pull_forward : bool
         Whether a new event takes the place of a delay that a key waits for (controller-runtime's
         priority queue, C-QUE-04) or adds a look (client-go's, K-JOB-12).
+    minds : mapping of str to int
+        By kind (``*``: any), which changes of an existing object can wake anything (``Store.subscribe``).
     live : bool
         Whether it asks the server before it acts (K-JOB-125): what others do in the same instant, from
         their caches, comes first.
@@ -68,6 +70,7 @@ class Core(Struct):
     workers: int = 1
     pull_forward: bool = False
     live: bool = False
+    minds: Mapping[str, int] = {}
 
 
 class Controller:
@@ -105,7 +108,7 @@ class Controller:
         #: What it decides on: who asks the server before it acts is never behind, however late it hears.
         self._reader = store if core.live else reader
         self._hear = self._listener(self._reader)
-        self._informer = Informer(engine, store, self._hear, core.kinds, lag, reader)
+        self._informer = Informer(engine, store, self._hear, core.kinds, lag, reader, core.minds)
 
     @property
     def name(self) -> str:

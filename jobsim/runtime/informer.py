@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jobsim.api.watch import WatchEvent
-from jobsim.apiserver.store import Store
+from jobsim.apiserver.store import Minds, Store
 from jobsim.apiserver.table import ObjectTable
 from jobsim.runtime.engine import Engine
 
@@ -32,6 +32,8 @@ class Informer:
         None: the component reads the store.
     cache : ObjectTable or None
         The empty cache to feed, where there is a lag; made here if absent.
+    minds : mapping of str to int
+        Changes that the handler has a use for (``Store.subscribe``); with a lag it hears of all.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Informer:
         kinds: tuple[str, ...],
         lag: LagOf | None = None,
         cache: ObjectTable | None = None,
+        minds: Minds | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -55,7 +58,7 @@ class Informer:
         self._listed = 0
         if lag is None:
             self.reader: ObjectTable = store
-            store.subscribe(handler, kinds or None)
+            store.subscribe(handler, kinds or None, minds)
         else:
             self.reader = ObjectTable() if cache is None else cache
             self._fill()
