@@ -11,19 +11,27 @@ from typing import NamedTuple
 
 from jobsim.api._struct import replace
 from jobsim.api.pod import Container, Pod
-from jobsim.api.writes import PatchPodStatus, Write
+from jobsim.api.writes import Delete, PatchPodStatus, Write
 from jobsim.controllers.kubelet import next_stage
 from jobsim.controllers.kubelet_sandbox import NEVER, Sandbox
 from jobsim.controllers.kubelet_stage import Seen, Stage, final_delete, patch
+from jobsim.laws import Fixed
 from jobsim.workload.behaviour import PodBehaviour
-from jobsim.workload.laws import Fixed
 
 #: Templates and states of one instant that are remembered.
 _KEPT_MAX = 8
 
 #: All of a pod that decides about its stages, apart from its sandbox and its behaviour.
 _Traits = tuple[
-    tuple[Container, ...], tuple[Container, ...], str, int | None, int | None, bool, int | None, str
+    tuple[Container, ...],
+    tuple[Container, ...],
+    str,
+    int | None,
+    int | None,
+    bool,
+    int | None,
+    tuple[str, ...],
+    str,
 ]
 
 
@@ -80,6 +88,7 @@ def _traits(pod: Pod) -> _Traits:
         spec.active_deadline_seconds,
         meta.deletion_timestamp is None,
         meta.deletion_grace_period_seconds,
+        meta.finalizers,
         pod.status.phase,
     )
 
@@ -99,7 +108,11 @@ def _certain(behaviour: PodBehaviour) -> bool:
 def _says_no_name(stage: Stage) -> bool:
     """Tell whether a stage is the same for a pod of another name: no event, no text of a back-off."""
     box = stage.sandbox
-    return not stage.events and all(run.restart_at == NEVER for run in (*box.init, *box.apps))
+    return (
+        not stage.events
+        and all(type(write) in (PatchPodStatus, Delete) for write in stage.writes)
+        and all(run.restart_at == NEVER for run in (*box.init, *box.apps))
+    )
 
 
 def _for_pod(stage: Stage, pod: Pod) -> Stage:

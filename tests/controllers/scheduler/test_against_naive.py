@@ -76,7 +76,8 @@ def test_decides_like_the_plain_one(topic: str, data: st.DataObject) -> None:
 def test_history_does_not_matter(data: st.DataObject, case: Case) -> None:
     topic, world, asking = case
     snapshot = snapshot_of(world)
-    steps = st.sampled_from(["add", "remove", "terminal", "change-node", "remove-node", "bind", "namespace", "mark"])
+    kinds = ["add", "remove", "terminal", "change-node", "remove-node", "bind", "namespace", "mark"]
+    steps = st.sampled_from(kinds)
     for step, action in enumerate(data.draw(st.lists(steps, min_size=1, max_size=8))):
         for pod in asking:
             # Asking in between makes tables and memos that the next changes must keep right.
