@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "compare": ("compare", "Say what differs between two runs, and where they part."),
     "export": ("export", "Write a run in an open format: jsonl, perfetto, csv or parquet."),
     "schema": ("schema", "Print the JSON Schema of the Scenario file."),
+    "calibrate": ("calibrate", "Compare the network model with measured collectives."),
     "conform": ("conform", "Run recorded cases of the real controllers."),
 }
 INTERRUPTED, CLOSED_PIPE, TERMINATED, OUR_FAULT = 130, 141, 143, 70

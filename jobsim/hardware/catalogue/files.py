@@ -70,7 +70,7 @@ def _add(known: dict[str, E], entries: Sequence[Any], kind: Kind, type_: type[E]
         try:
             one = _read(known, entry, kind, type_)
         except (UnknownName, codec.DecodeError) as err:
-            field, text = _split(str(err))
+            field, text = split_path(str(err))
             wrong.append(InputError(text, file=file, path=path + field))
             continue
         bad = [InputError(text, file=file, path=f"{path}.{name}") for name, text in kind.faults(one)]
@@ -91,7 +91,7 @@ def _read(known: Mapping[str, E], entry: Any, kind: Kind, type_: type[E]) -> E:
     return codec.convert(entry, type_)
 
 
-def _split(text: str) -> tuple[str, str]:
-    """Return where in the entry msgspec found something wrong, and what."""
+def split_path(text: str) -> tuple[str, str]:
+    """Return where in an entry the codec found something wrong (``.nic``), and what."""
     at = re.search(r" - at `\$(?P<path>[^`]*)`$", text)
     return (at["path"], text[: at.start()]) if at else ("", text)
