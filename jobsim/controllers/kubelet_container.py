@@ -1,7 +1,8 @@
 """One container on a node: how it starts, what is due for it, how it ends and comes back.
 
 Source: pkg/kubelet/kuberuntime kuberuntime_manager.go computePodActions, doBackOff;
-client-go util/flowcontrol/backoff.go; clauses K-POD-05, K-POD-20..23, K-POD-30, K-POD-42.
+pkg/kubelet/prober/worker.go; client-go util/flowcontrol/backoff.go; clauses K-POD-05, K-POD-20..23, K-POD-30,
+K-POD-42, C-AGT-01, C-AGT-06.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Callable
 from typing import Literal
 
 from jobsim.api._struct import Struct, replace
-from jobsim.api.pod import Container, PodSpec
+from jobsim.api.pod import Container, PodSpec, Probe
 from jobsim.controllers.timing import (
     CRASH_LOOP_BASE_NS,
     CRASH_LOOP_CAP_NS,
     CRASH_LOOP_RESET_NS,
+    PROBE_FAILURES,
+    PROBE_PERIOD_S,
     SIGKILL_EXIT,
     SIGTERM_EXIT,
 )
@@ -47,6 +50,8 @@ class ContainerRun(Struct):
         The run before, as it ended.
     restarts_all : bool
         It just ended in a way that restarts all containers of the pod.
+    held : bool
+        It is an in-place restart agent that has not lifted its barrier.
     """
 
     state: Literal["waiting", "running", "terminated"] = "waiting"
@@ -63,15 +68,17 @@ class ContainerRun(Struct):
     backoff_at: int = 0
     last: ContainerRun | None = None
     restarts_all: bool = False
+    held: bool = False
 
 
 class Machine(Struct):
-    """What decides how a sandbox goes on: the pod's spec, its behaviour, the draws."""
+    """What decides how a sandbox goes on: the pod's spec, its behaviour, the draws, when probes began."""
 
     uid: str
     spec: PodSpec
     behaviour: PodBehaviour
     draw: Draw
+    probing_since: int = 0
 
     def sample(self, law: Law, purpose: str, *entity: str | int) -> int:
         """Return one duration; a fixed one costs no draw."""
@@ -119,7 +126,7 @@ def elapse(
     """
     if run.state == "running":
         if run.ends_at <= now:
-            run = replace(run, state="terminated", since=now, ready=False, ends_at=NEVER)
+            run = replace(run, state="terminated", since=now, ready=False, ends_at=NEVER, held=False)
             if not final:
                 run = _plan_restart(machine, now, container, run, init=number < 0)
         elif not run.ready and run.ready_at <= now:
@@ -159,35 +166,97 @@ def start_container(
     behaviour, restarts = machine.behaviour, waiting.restarts
     if number < 0:
         if is_sidecar(container):
-            ready_at = now + _probes_ns(container)
-            return ContainerRun(
-                state="running",
-                since=now,
-                started_at=now,
-                ready=ready_at <= now,
-                ready_at=ready_at,
-                restarts=restarts,
-                last=waiting.last,
-            )
+            return _start_sidecar(machine, now, container, number, waiting)
         program = behaviour.init_programs[~number]
         ready_at = NEVER
     else:
         program = behaviour.programs[number]
         ready_at = now + machine.sample(behaviour.ready, "ready", restarts) + _probes_ns(container)
-    ends_at = _end(machine, now, container, program, restarts, shared=number >= 0 and behaviour.shared_run)
-    outcome = _outcome(machine, container, program.exit, restarts)
-    return ContainerRun(
+    run = ContainerRun(
         state="running",
         since=now,
         started_at=now,
         ready=ready_at <= now,
         ready_at=ready_at,
-        ends_at=ends_at,
-        exit_code=outcome.code,
-        reason=outcome.reason,
         restarts=restarts,
         last=waiting.last,
     )
+    if program.agent is not None:
+        return replace(run, held=True)
+    return begin_program(machine, now, container, number, run)
+
+
+def begin_program(
+    machine: Machine, now: int, container: Container, number: int, run: ContainerRun
+) -> ContainerRun:
+    """Return a running container whose program begins now, with its fate drawn."""
+    behaviour = machine.behaviour
+    program = behaviour.programs[number] if number >= 0 else behaviour.init_programs[~number]
+    shared = number >= 0 and behaviour.shared_run
+    ends_at = _end(machine, now, container, program, run.restarts, shared=shared)
+    outcome = _outcome(machine, container, program.exit, run.restarts)
+    return replace(run, ends_at=ends_at, exit_code=outcome.code, reason=outcome.reason)
+
+
+def _start_sidecar(
+    machine: Machine, now: int, container: Container, number: int, waiting: ContainerRun
+) -> ContainerRun:
+    """Return a sidecar that just started: by itself it runs until it is stopped."""
+    ready_at = now + _probes_ns(container)
+    run = ContainerRun(
+        state="running",
+        since=now,
+        started_at=now,
+        ready=ready_at <= now,
+        ready_at=ready_at,
+        restarts=waiting.restarts,
+        last=waiting.last,
+    )
+    program = machine.behaviour.init_programs[~number]
+    if program.agent is None and program.exit[0].code == 0:
+        return run
+    if program.agent is None:
+        # Only an agent that is set up wrongly has a program that ends; it never answers a probe.
+        mute = replace(run, ready=False, ready_at=NEVER)
+        return begin_program(machine, now, container, number, mute if container.startup_probe else run)
+    if container.startup_probe is None:
+        # Nothing asks whether the barrier is down.
+        return replace(run, held=True)
+    gives_up = _probe_tick(machine, container.startup_probe, now, failures_first=True)
+    return replace(run, held=True, ready=False, ready_at=NEVER, ends_at=gives_up, exit_code=SIGTERM_EXIT)
+
+
+def lift(machine: Machine, now: int, container: Container, number: int, run: ContainerRun) -> ContainerRun:
+    """Return an agent's container after it lifted its barrier (C-AGT-06).
+
+    The worker begins now, or the startup probe finds it out at its next tick.
+    """
+    program = machine.behaviour.programs[number] if number >= 0 else machine.behaviour.init_programs[~number]
+    run = replace(run, held=False)
+    if program.agent is not None and program.agent.mode == "main":
+        return begin_program(machine, now, container, number, run)
+    if number >= 0 or container.startup_probe is None:
+        return run
+    tick = _probe_tick(machine, container.startup_probe, run.started_at)
+    period = _period_ns(container.startup_probe)
+    tick += max(0, -((tick - now) // period)) * period
+    return replace(run, ends_at=NEVER, ready_at=tick)
+
+
+def _probe_tick(machine: Machine, probe: Probe, started_at: int, *, failures_first: bool = False) -> int:
+    """Return when a probe first looks at a container; with ``failures_first`` when it gives up.
+
+    Probes tick from the pod's admission on; the first that counts is after the container's start.
+    """
+    period = _period_ns(probe)
+    since = started_at + probe.initial_delay_seconds * SECOND - machine.probing_since
+    first = machine.probing_since + (since // period + 1) * period
+    failures = (probe.failure_threshold or PROBE_FAILURES) - 1
+    return first + failures * period if failures_first else first
+
+
+def _period_ns(probe: Probe) -> int:
+    return (probe.period_seconds or PROBE_PERIOD_S) * SECOND
 
 
 def _end(

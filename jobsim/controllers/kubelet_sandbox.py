@@ -23,8 +23,11 @@ from jobsim.controllers.kubelet_container import (
     signalled,
     start_container,
 )
-from jobsim.controllers.timing import DEFAULT_GRACE_S, SIGKILL_EXIT
+from jobsim.controllers.timing import DEFAULT_GRACE_S, GRACE_MIN_S, PLEG_PERIOD_NS, SIGKILL_EXIT
 from jobsim.units import SECOND
+
+#: Why a container ended that was removed so that all of its pod start again.
+RESTARTING_ALL = "RestartingAllContainers"
 
 
 class Verdict(Struct):
@@ -40,17 +43,18 @@ class Sandbox(Struct):
 
     Parameters
     ----------
-    stage : {"starting", "init", "up", "draining", "over"}
-        Images and sandbox being prepared; init containers; app containers; only sidecars left; all stopped.
+    stage : {"starting", "init", "up", "restarting", "draining", "over"}
+        Images and sandbox being prepared; init containers; app containers; all being stopped and removed to
+        start again; only sidecars left; all stopped.
     start_at : int
-        When the first container starts, ns.
+        When the first container starts (again), ns.
     stopping_at, kill_at : int
         When SIGTERM was sent, and when SIGKILL follows, ns; ``NEVER`` while nobody asked.
     gone : bool
         The final DELETE was sent.
     """
 
-    stage: Literal["starting", "init", "up", "draining", "over"]
+    stage: Literal["starting", "init", "up", "restarting", "draining", "over"]
     admitted_at: int
     start_at: int
     init: tuple[ContainerRun, ...] = ()
@@ -67,7 +71,7 @@ class Sandbox(Struct):
 
 def due_at(box: Sandbox) -> int:
     """Return when the next thing happens in a sandbox by itself, ns."""
-    if box.stage == "starting":
+    if box.stage in ("starting", "restarting"):
         return box.start_at
     due = NEVER
     for run in box.apps if not box.init else (*box.init, *box.apps):
@@ -87,8 +91,16 @@ def advance(box: Sandbox, machine: Machine, until: int) -> Sandbox:
         if now > until:
             break
         # While a sandbox is prepared no container has anything due.
-        box = replace(box, stage="init") if box.stage == "starting" else _elapse(box, machine, now)
+        if box.stage == "starting":
+            box = replace(box, stage="init")
+        elif box.stage == "restarting":
+            box = _start_again(box, now)
+        else:
+            box = _elapse(box, machine, now)
         box = settle(box, machine, now)
+        if box.stage == "restarting":
+            # What made it so is told before what comes of it, even in the same instant.
+            break
     return box
 
 
@@ -114,6 +126,9 @@ def begin_stop(box: Sandbox, machine: Machine, now: int, grace_s: int, stop_ns: 
         How long containers take to end when nobody kills them.
     """
     kill_at = now + grace_s * SECOND
+    if box.stage == "restarting":
+        # What was stopped to start again is stopped for good.
+        box = replace(box, stage="up")
     if box.stage in ("starting", "init"):
         # Nothing worth saving runs yet: init containers get the same signal, app containers never start.
         runs = tuple([signalled(run, now, stop_ns, kill_at) for run in box.init])
@@ -164,24 +179,56 @@ def _elapse(box: Sandbox, machine: Machine, now: int) -> Sandbox:
     after = replace(box, apps=apps, init=init)
     for run in (*init, *apps):
         if run.restarts_all:
-            return _restart_all(after, now)
+            return _begin_restart_all(after, machine, now)
     return after
 
 
-def _restart_all(box: Sandbox, now: int) -> Sandbox:
+def _begin_restart_all(box: Sandbox, machine: Machine, now: int) -> Sandbox:
+    """Stop all other containers of a pod, so that all start again (K-POD-31).
+
+    They are killed one after the other with the runtime's least grace, without the pod's.  Differs: a
+    kubelet needs up to a second to see the exit that asked for it; here the whole takes at least that.
+    """
+    spec, took_ns = machine.spec, 0
+    for number, run in (*enumerate(box.apps), *((~i, run) for i, run in enumerate(box.init))):
+        if run.state == "running":
+            container = spec.containers[number] if number >= 0 else spec.init_containers[~number]
+            stop_ns = machine.sample(machine.behaviour.stop, "stop", container.name, run.restarts)
+            if number == machine.behaviour.agent and number < 0:
+                # It exits as soon as it is told (C-AGT-07).
+                stop_ns = 0
+            took_ns += min(stop_ns, GRACE_MIN_S * SECOND)
+
+    def halted(run: ContainerRun) -> ContainerRun:
+        return replace(run, ends_at=NEVER, ready_at=NEVER, restart_at=NEVER, restarts_all=False)
+
+    return replace(
+        box,
+        stage="restarting",
+        start_at=now + max(took_ns, PLEG_PERIOD_NS),
+        init=tuple(halted(r) for r in box.init),
+        apps=tuple(halted(r) for r in box.apps),
+    )
+
+
+def _start_again(box: Sandbox, now: int) -> Sandbox:
     """Take all containers back to before their start; the pod, its node and its sandbox stay (K-POD-31).
 
-    Differs: the other containers are killed in no time (upstream: a floor of 2 s), and the condition
-    AllContainersRestarting is not written.  There is no back-off (K-POD-32).
+    There is no back-off (K-POD-32).
     """
 
     def again(run: ContainerRun) -> ContainerRun:
         if run.state == "waiting":
             return run
-        if run.state == "running":
-            run = replace(run, since=now, exit_code=SIGKILL_EXIT, reason="RestartingAllContainers")
-        ended = replace(run, state="terminated", ready=False, last=None, restarts_all=False)
-        return ContainerRun(since=now, restarts=run.restarts + 1, last=ended)
+        # Upstream the removed container's own end is lost, also of the one that asked for it.
+        removed = ContainerRun(
+            state="terminated",
+            since=now,
+            exit_code=SIGKILL_EXIT,
+            reason=RESTARTING_ALL,
+            restarts=run.restarts,
+        )
+        return ContainerRun(since=now, restarts=run.restarts + 1, last=removed)
 
     return replace(
         box, stage="init", init=tuple(again(r) for r in box.init), apps=tuple(again(r) for r in box.apps)
@@ -226,11 +273,17 @@ def _stop_sidecars(box: Sandbox, machine: Machine, now: int) -> tuple[ContainerR
         box.kill_at if box.stopping else now + (DEFAULT_GRACE_S if grace_s is None else grace_s) * SECOND
     )
     stop_ns = machine.sample(machine.behaviour.stop, "stop", "sidecars")
-    return tuple(signalled(run, now, stop_ns, kill_at) for run in box.init)
+    agent = machine.behaviour.agent
+    return tuple(
+        # An agent exits as soon as it is told (C-AGT-07).
+        signalled(run, now, 0 if ~i == agent else stop_ns, kill_at)
+        for i, run in enumerate(box.init)
+    )
 
 
 __all__ = [
     "NEVER",
+    "RESTARTING_ALL",
     "ContainerRun",
     "Draw",
     "Machine",

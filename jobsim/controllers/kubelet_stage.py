@@ -134,8 +134,11 @@ def _events(pod: Pod, before: Sandbox, after: Sandbox) -> tuple[EventRecord, ...
 
 def machine_of(seen: Seen) -> Machine:
     """Return what decides how the sandbox of a seen pod goes on."""
-    pod = seen.pod
-    return Machine(uid=pod.metadata.uid, spec=pod.spec, behaviour=seen.behaviour, draw=seen.draw)
+    pod, box = seen.pod, seen.sandbox
+    since = 0 if box is None else box.admitted_at
+    return Machine(
+        uid=pod.metadata.uid, spec=pod.spec, behaviour=seen.behaviour, draw=seen.draw, probing_since=since
+    )
 
 
 def terminate(seen: Seen, now: int, verdict: Verdict, grace_s: int) -> Stage | None:

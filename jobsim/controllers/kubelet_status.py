@@ -1,7 +1,7 @@
 """What the kubelet tells the API server about a sandbox: a pod's status, in whole seconds.
 
 Source: pkg/kubelet/status/generate.go, pkg/kubelet/kubelet_pods.go getPhase, convertStatusToAPIStatus,
-status_manager.go TerminatePod; clauses K-POD-02, K-POD-03, K-POD-04, K-POD-08, K-POD-41.
+status_manager.go TerminatePod; clauses K-POD-02, K-POD-03, K-POD-04, K-POD-08, K-POD-31, K-POD-41.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from jobsim.api.pod import (
     ContainerStatus,
     Phase,
     Pod,
+    PodSpec,
     PodStatus,
 )
-from jobsim.controllers.kubelet_sandbox import NEVER, ContainerRun, Sandbox, is_sidecar
+from jobsim.controllers.kubelet_sandbox import NEVER, RESTARTING_ALL, ContainerRun, Sandbox, is_sidecar
 from jobsim.units import SECOND, floor_second
 
 _NO_STATE = ContainerState()
@@ -88,10 +89,11 @@ def phase(box: Sandbox) -> Phase:
 
 
 def _conditions(pod: Pod, box: Sandbox, current: Phase, at: Time) -> tuple[Condition, ...]:
-    """Return the four conditions that a kubelet owns, in its order."""
+    """Return the conditions that a kubelet owns, in its order."""
+    ran = current != "Pending"
     if current == "Succeeded":
         initialized = _condition("Initialized", at, "PodCompleted", status="True")
-    elif box.init and box.stage in ("starting", "init"):
+    elif box.init and (box.stage in ("starting", "init") or (box.stage == "restarting" and not ran)):
         waiting = [
             c.name
             for c, run in zip(pod.spec.init_containers, box.init, strict=True)
@@ -105,6 +107,7 @@ def _conditions(pod: Pod, box: Sandbox, current: Phase, at: Time) -> tuple[Condi
         Condition(type="PodReadyToStartContainers", status=up, last_transition_time=at),
         initialized,
         *_readiness(pod, box, current, at),
+        *_restarting(pod.spec, box, current, at),
     )
 
 
@@ -125,6 +128,26 @@ def _readiness(pod: Pod, box: Sandbox, current: Phase, at: Time) -> tuple[Condit
         Condition(type="Ready", status="True", last_transition_time=at),
         Condition(type="ContainersReady", status="True", last_transition_time=at),
     )
+
+
+def _restarting(spec: PodSpec, box: Sandbox, current: Phase, at: Time) -> tuple[Condition, ...]:
+    """Return AllContainersRestarting, for a pod that has a rule of that action (K-POD-31)."""
+    if not _all_could_restart(spec.init_containers) and not _all_could_restart(spec.containers):
+        return ()
+    type_ = "AllContainersRestarting"
+    if box.stage == "restarting":
+        text = "container exited with restart policy rule"
+        return (_condition(type_, at, "RestartAllContainersStarted", text, status="True"),)
+    over = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}
+    return (_condition(type_, at, over.get(current, "")),)
+
+
+def _all_could_restart(containers: tuple[Container, ...]) -> bool:
+    for container in containers:
+        for rule in container.restart_policy_rules:
+            if rule.action == "RestartAllContainers":
+                return True
+    return False
 
 
 def _condition(type_: str, at: Time, reason: str, message: str = "", *, status: str = "False") -> Condition:
@@ -179,6 +202,10 @@ def _container_status(pod: Pod, box: Sandbox, container: Container, run: Contain
 
 def terminated(run: ContainerRun) -> ContainerState:
     """Return the state of a container that has ended."""
+    if run.reason == RESTARTING_ALL:
+        text = "The container is removed because RestartAllContainers in place"
+        gone = ContainerStateTerminated(exit_code=run.exit_code, reason=run.reason, message=text)
+        return ContainerState(terminated=gone)
     return ContainerState(
         terminated=ContainerStateTerminated(
             exit_code=run.exit_code,

@@ -50,6 +50,8 @@ TABLE: tuple[Constant, ...] = (
     Constant("IMAGE_BACKOFF_CAP_NS", 300 * SECOND, "K-POD-06", "pkg/kubelet/kubelet.go"),
     Constant("PLEG_PERIOD_NS", SECOND, "K-POD-08", "pkg/kubelet/kubelet.go"),
     Constant("STATUS_RESYNC_NS", 10 * SECOND, "K-POD-08", "pkg/kubelet/status/status_manager.go"),
+    Constant("PROBE_PERIOD_S", 10, "K-POD-05", "pkg/apis/core/v1/defaults.go"),
+    Constant("PROBE_FAILURES", 3, "K-POD-05", "pkg/apis/core/v1/defaults.go"),
     Constant("DEFAULT_GRACE_S", 30, "K-POD-40", "pkg/apis/core/v1/defaults.go"),
     Constant("GRACE_MIN_S", 2, "K-POD-40", "pkg/kubelet/kuberuntime/kuberuntime_container.go"),
     Constant("SIGTERM_EXIT", 143, "K-POD-41", "128 + SIGTERM: the default handler of a shell"),
@@ -116,6 +118,8 @@ IMAGE_BACKOFF_BASE_NS = int(_VALUE["IMAGE_BACKOFF_BASE_NS"])
 IMAGE_BACKOFF_CAP_NS = int(_VALUE["IMAGE_BACKOFF_CAP_NS"])
 PLEG_PERIOD_NS = int(_VALUE["PLEG_PERIOD_NS"])
 STATUS_RESYNC_NS = int(_VALUE["STATUS_RESYNC_NS"])
+PROBE_PERIOD_S = int(_VALUE["PROBE_PERIOD_S"])
+PROBE_FAILURES = int(_VALUE["PROBE_FAILURES"])
 DEFAULT_GRACE_S = int(_VALUE["DEFAULT_GRACE_S"])
 GRACE_MIN_S = int(_VALUE["GRACE_MIN_S"])
 SIGTERM_EXIT = int(_VALUE["SIGTERM_EXIT"])

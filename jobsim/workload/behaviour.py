@@ -12,6 +12,8 @@ Several containers
 - A rule's ``exit`` is the first container's; the others keep their command's exit code, else 0.
 - Init containers follow their command and take no time when it is opaque.  Sidecars (init containers
   with restartPolicy Always) run until they are stopped and have no program.
+- An in-place restart agent (``workload.agent``) runs until it exits by itself; the program of one that runs
+  its worker itself is the worker's.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from jobsim.api.meta import Labels
 from jobsim.api.pod import Container, Pod, PodSpec
 from jobsim.laws import ZERO, Fixed, Law
 from jobsim.units import MILLISECOND, SECOND
+from jobsim.workload.agent import Agent, read_agent
 from jobsim.workload.commands import Program, read_command
 
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
@@ -68,6 +71,7 @@ class ContainerProgram(Struct):
 
     run: Run
     exit: tuple[ExitShare, ...] = (ExitShare(code=0),)
+    agent: Agent | None = None
 
 
 class PodBehaviour(Struct):
@@ -79,6 +83,9 @@ class PodBehaviour(Struct):
         One for each container of the spec, in its order (a sidecar's is never looked at).
     shared_run : bool
         The containers' ``run`` comes from a rule: one draw for all.
+    agent : int or None
+        Where the in-place restart agent is: its place among the containers, ``~i`` for the i-th init
+        container.
     """
 
     pull: Law
@@ -88,6 +95,7 @@ class PodBehaviour(Struct):
     programs: tuple[ContainerProgram, ...]
     init_programs: tuple[ContainerProgram, ...] = ()
     shared_run: bool = True
+    agent: int | None = None
 
     @property
     def run(self) -> Run:
@@ -102,7 +110,7 @@ SUCCESS = (ExitShare(code=0),)
 
 #: A span longer than this is compared as numbers instead of being spelt out.
 _SPELT_OUT_MAX = 4096
-_Commands = tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+_Commands = tuple[tuple[tuple[str, ...], tuple[str, ...], Agent | None], ...]
 
 
 def parse_ranges(value: int | str) -> Ranges:
@@ -155,9 +163,9 @@ class PodRules:
             else:
                 matched |= 1 << bit
         spec = pod.spec
-        commands: _Commands = tuple([(c.command, c.args) for c in spec.containers])
+        commands: _Commands = tuple([(c.command, c.args, _agent(c)) for c in spec.containers])
         if spec.init_containers:
-            commands += tuple([(c.command, c.args) for c in spec.init_containers])
+            commands += tuple([(c.command, c.args, _agent(c, init=True)) for c in spec.init_containers])
         key = (matched, commands)
         kept = self._kept.get(key)
         if kept is None or len(kept.programs) != len(spec.containers):
@@ -219,24 +227,59 @@ def _behaviour(rules: list[PodRule], spec: PodSpec) -> PodBehaviour:
     stop = next((r.stop for r in rules if r.stop is not None), DEFAULT_STOP)
     run = next((r.run for r in rules if r.run is not None), None)
     exits = next((r.exit for r in rules if r.exit is not None), None)
-    read = [read_command(c.command, c.args) for c in spec.containers]
+    agents = [_agent(c) for c in spec.containers]
+    read = [_read(c, agent) for c, agent in zip(spec.containers, agents, strict=True)]
     opaque_run = _longest(read)
     programs = []
     for number, program in enumerate(read):
+        agent = agents[number]
         own_run = run if run is not None else _run_of(program, opaque_run)
+        own_exit: tuple[ExitShare, ...]
         own_exit = SUCCESS if program is None else (ExitShare(code=program.exit_code),)
-        programs.append(
-            ContainerProgram(run=own_run, exit=exits if exits is not None and number == 0 else own_exit)
-        )
+        if exits is not None and number == 0:
+            own_exit = exits
+        if agent is not None and agent.mode == "sidecar":
+            own_run = "forever"
+        broken = agent is not None and agent.broken
+        programs.append(_BROKEN if broken else ContainerProgram(run=own_run, exit=own_exit, agent=agent))
+    init_programs = tuple(_init_program(c) for c in spec.init_containers)
     return PodBehaviour(
         pull=pull,
         start=start,
         ready=ready,
         stop=stop,
         programs=tuple(programs),
-        init_programs=tuple(_init_program(c) for c in spec.init_containers),
+        init_programs=init_programs,
         shared_run=run is not None,
+        agent=_agent_number(programs, init_programs),
     )
+
+
+#: An agent that is set up wrongly (C-AGT-01).
+_BROKEN = ContainerProgram(run=ZERO, exit=(ExitShare(code=1),))
+
+
+def _agent(container: Container, *, init: bool = False) -> Agent | None:
+    """Return the agent that a container is; one whose command is plain is what the command says."""
+    agent = read_agent(container, init=init)
+    if agent is not None and read_command(container.command, container.args) is not None:
+        return None
+    return agent
+
+
+def _read(container: Container, agent: Agent | None) -> Program | None:
+    if agent is None:
+        return read_command(container.command, container.args)
+    return None if agent.worker is None else read_command(("sh", "-c", agent.worker), ())
+
+
+def _agent_number(
+    programs: list[ContainerProgram], init_programs: tuple[ContainerProgram, ...]
+) -> int | None:
+    for i, program in enumerate(init_programs):
+        if program.agent is not None:
+            return ~i
+    return next((i for i, program in enumerate(programs) if program.agent is not None), None)
 
 
 def _run_of(program: Program | None, opaque: Run) -> Run:
@@ -256,6 +299,9 @@ def _longest(read: list[Program | None]) -> Run:
 
 
 def _init_program(container: Container) -> ContainerProgram:
+    agent = _agent(container, init=True)
+    if agent is not None:
+        return _BROKEN if agent.broken else ContainerProgram(run="forever", agent=agent)
     program = read_command(container.command, container.args)
     if program is None:
         return ContainerProgram(run=ZERO)
