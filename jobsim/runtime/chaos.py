@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from jobsim.api._struct import replace
 from jobsim.api.core import Node
+from jobsim.api.pod import Pod
 from jobsim.apiserver.store import Store
 from jobsim.controllers.timing import PRESSURE_TRANSITION_NS
 from jobsim.laws import Fixed, quantile
@@ -78,9 +79,9 @@ class Chaos:
 
     def _strike_pod(self, failure: Failure) -> None:
         hit = pods_named(self._store, failure.pod)
+        curable = self._curable(failure)
         for pod in hit:
-            if self._kubelets.fail(pod, failure.exit_code, failure.reason):
-                self._note("pod-fails", pod.name, exitCode=failure.exit_code)
+            if self._fail_pod(pod, failure, curable=curable is not False):
                 return
         why = "its container does not run then" if hit else "there is no such pod then"
         self._warn(f"failure of pod {failure.pod} at {failure.at / 1e9:g}s has no effect: {why}")
@@ -91,6 +92,11 @@ class Chaos:
             self._warn(
                 f"failure of node {name} at {failure.at / 1e9:g}s has no effect: there is no such node then"
             )
+            return
+        if self._curable(failure):
+            self._note("pods-fail", name, inPlace=True)
+            for pod in list(self._store.by_index(Pod, "node", name)):
+                self._fail_pod(pod, failure, curable=True)
             return
         self._note(failure.effect, name)
         match failure.effect:
@@ -113,6 +119,21 @@ class Chaos:
             down = quantile(failure.repair, uniform(self._seed, "repair", number))
             self._planned += 1
             self._engine.after(down, self._repair, failure)
+
+    def _fail_pod(self, pod: Pod, failure: Failure, *, curable: bool) -> bool:
+        """Let a pod fail now; tell whether a container of it ran."""
+        if not self._kubelets.fail(pod, failure.exit_code, failure.reason, curable=curable):
+            return False
+        more = {} if failure.in_place is None else {"inPlace": curable}
+        self._note("pod-fails", pod.name, exitCode=failure.exit_code, **more)
+        return True
+
+    def _curable(self, failure: Failure) -> bool | None:
+        """Tell whether a container restart cures a fault; None: nothing is said of that."""
+        if failure.in_place is None:
+            return None
+        # Keyed by what fails and when, so that no other entry moves it.
+        return uniform(self._seed, "in-place", failure.pod, failure.node, failure.at) < failure.in_place
 
     def _repair(self, failure: Failure) -> None:
         self._planned -= 1

@@ -24,6 +24,7 @@ from jobsim.laws import ZERO
 from jobsim.rng import NameSource
 from jobsim.runtime import components
 from jobsim.runtime.actions import Actor
+from jobsim.runtime.agents import Agents
 from jobsim.runtime.chaos import Chaos
 from jobsim.runtime.client import Client, WriteCounts
 from jobsim.runtime.controller import Controller, Core
@@ -205,6 +206,14 @@ class Cluster:
             setup.seed,
             self.recorder,
             lambda pod, code: self._finish(pod, code),
+        )
+        Agents(
+            engine,
+            store,
+            self._client("in-place-restart-agent"),
+            self._kubelets,
+            self._training.hold,
+            self._lag("in-place-restart-agent"),
         )
 
     def _finish(self, pod: Any, code: int) -> None:

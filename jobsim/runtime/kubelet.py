@@ -33,10 +33,16 @@ from jobsim.workload.behaviour import PodBehaviour, PodRules
 REPORT_RETRY_NS = 10 * SECOND
 
 
+#: What becomes of a pod when something happens to it from outside; None: nothing.
+Decide = Callable[[kubelet.Seen, int], Stage | None]
+#: Told which run of its container the agent of a pod is in; None: it does not run.
+AgentRuns = Callable[[Pod, PodBehaviour, int | None], None]
+
+
 class _PodState:
     """What the kubelets keep of one pod."""
 
-    __slots__ = ("behaviour", "busy", "pod", "retry", "sandbox", "stage", "task", "timer", "unsent")
+    __slots__ = ("behaviour", "busy", "later", "pod", "retry", "sandbox", "stage", "task", "timer", "unsent")
 
     def __init__(self, pod: Pod, behaviour: PodBehaviour) -> None:
         self.pod = pod
@@ -49,6 +55,8 @@ class _PodState:
         self.unsent: list[Write] = []
         self.retry: Timer | None = None
         self.task: Task | None = None
+        #: What happened to the pod while a report was under way.
+        self.later: list[Decide] = []
 
 
 class Kubelets:
@@ -84,6 +92,7 @@ class Kubelets:
         self._dark: dict[str, None] = {}
         self._down = False
         self._siblings = Siblings()
+        self._agent_runs: AgentRuns | None = None
         self._informer = Informer(engine, store, self._hear, ("Pod",), lag)
 
     # -- hearing -------------------------------------------------------------------------------
@@ -99,6 +108,7 @@ class Kubelets:
                 _disarm(state)
                 _keep_silent(state)
                 del self._pods[pod.metadata.uid]
+                self._tell_agents(state, None)
             return
         if state is None:
             self._take_in(pod, given=event.type == "ADDED")
@@ -143,6 +153,14 @@ class Kubelets:
             up=node not in self._dark,
         )
 
+    def tell_agents(self, hear: AgentRuns) -> None:
+        """Tell of what becomes of pods that have an in-place restart agent."""
+        self._agent_runs = hear
+
+    def _tell_agents(self, state: _PodState, run: int | None) -> None:
+        if state.behaviour.agent is not None and self._agent_runs is not None:
+            self._agent_runs(state.pod, state.behaviour, run)
+
     # -- stages --------------------------------------------------------------------------------
 
     def _review(self, state: _PodState) -> None:
@@ -170,6 +188,8 @@ class Kubelets:
         """Carry out a stage; tell whether the pod is ready for its next one."""
         state.stage = None
         state.sandbox = stage.sandbox
+        if state.behaviour.agent is not None:
+            self._tell_agents(state, kubelet.agent_run(state.behaviour, stage.sandbox))
         if stage.pulled:
             self._images.setdefault(state.pod.spec.node_name, {}).update(stage.pulled)
         if stage.writes:
@@ -225,18 +245,27 @@ class Kubelets:
             self._write(state, ())
 
     def _written(self, state: _PodState) -> None:
-        """Go on after writes that took time."""
+        """Go on after writes that took time, first with what happened meanwhile."""
         state.busy, state.task = False, None
-        if state.pod.metadata.uid in self._pods:
+        if state.pod.metadata.uid not in self._pods:
+            return
+        while state.later and not state.busy:
+            self._intervene(state.pod, state.later.pop(0))
+        if not state.busy:
             self._engine.after(0, self._review, state)
 
     # -- from outside --------------------------------------------------------------------------
 
-    def fail(self, pod: Pod, exit_code: int, reason: str = "") -> bool:
-        """End a pod's first app container now; tell whether one was running."""
-        return self._intervene(
-            pod, lambda seen, now: kubelet.fail_container(seen, now, exit_code, reason=reason)
-        )
+    def fail(self, pod: Pod, exit_code: int, reason: str = "", *, curable: bool = True) -> bool:
+        """End a pod's first app container now; tell whether one was running.
+
+        Parameters
+        ----------
+        curable : bool
+            What the manifest says of restarts happens; otherwise the pod fails for good.
+        """
+        decide = kubelet.fail_container if curable else kubelet.fail_pod
+        return self._intervene(pod, lambda seen, now: decide(seen, now, exit_code, reason=reason))
 
     def finish(
         self, pod: Pod, exit_code: int, container: str = "", conditions: tuple[Condition, ...] = ()
@@ -249,17 +278,28 @@ class Kubelets:
             ),
         )
 
+    def exit_agent(self, pod: Pod) -> bool:
+        """Let a pod's in-place restart agent exit now; tell whether it ran."""
+        return self._intervene(pod, kubelet.exit_agent)
+
+    def lift_barrier(self, pod: Pod) -> bool:
+        """Let a pod's in-place restart agent lift its barrier now; tell whether it was up."""
+        return self._intervene(pod, kubelet.lift_barrier)
+
     def restart_containers(self, pod: Pod) -> bool:
         """Restart all app containers of a pod in no time; tell whether they were running."""
         return self._intervene(pod, kubelet.restart_containers)
 
-    def _intervene(self, pod: Pod, decide: Callable[[kubelet.Seen, int], Stage | None]) -> bool:
+    def _intervene(self, pod: Pod, decide: Decide) -> bool:
         state = self._pods.get(pod.metadata.uid)
-        if state is None or state.busy:
+        if state is None:
             return False
         stage = decide(self._seen(state), self._engine.now)
         if stage is None:
             return False
+        if state.busy:
+            state.later.append(decide)
+            return True
         _disarm(state)
         if self._perform(state, stage):
             self._review(state)
@@ -291,6 +331,7 @@ class Kubelets:
         for state in self._on(node):
             _disarm(state)
             _keep_silent(state)
+            self._tell_agents(state, None)
 
     def recover(self, node: str) -> None:
         """Bring a dark node back: the kubelet finds its containers dead (K-POD-54)."""

@@ -38,6 +38,8 @@ CLIENT_LIMITS: Mapping[str, ClientLimits] = {
     "disruption-controller": ClientLimits(qps=20, burst=30),
     "ttl-after-finished": ClientLimits(qps=20, burst=30),
     "kubelet": ClientLimits(qps=0, burst=0),
+    # Each agent has a client of its own, which writes once.
+    "in-place-restart-agent": ClientLimits(qps=0, burst=0),
     "user": ClientLimits(qps=0, burst=0),
 }
 
@@ -108,7 +110,15 @@ NodeEffect = Literal[
 
 
 class Failure(Struct):
-    """A scripted fault of a pod or of a node."""
+    """A scripted fault of a pod or of a node.
+
+    Parameters
+    ----------
+    in_place : float or None
+        Share of such faults that a container restart cures: a curable one of a node fails the containers
+        of its pods instead; one of a pod that is not fails the pod for good.  None: a pod's are all
+        curable, a node's none.
+    """
 
     at: int
     pod: str = ""
@@ -118,6 +128,7 @@ class Failure(Struct):
     effect: NodeEffect = ""
     repair: Law | None = None
     detect: Law = ZERO
+    in_place: float | None = None
 
 
 class ErrorFault(Struct):

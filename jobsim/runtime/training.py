@@ -68,7 +68,8 @@ class _Gang:
         self.uid = jobset.uid
         self.wanted = wanted_pods(jobset, workload.replicated_jobs)
         self.attempt = str(jobset.status.restarts)
-        self.ready: dict[str, str] = {}
+        #: Ready pods by uid: the JobSet's attempt that they are of, and restarts of their containers.
+        self.ready: dict[str, tuple[str, int]] = {}
         self.progress = Progress()
         self.whole = False
         self.done = False
@@ -83,7 +84,12 @@ class _Gang:
     @property
     def ready_now(self) -> int:
         """Number of ready pods of the current attempt."""
-        return sum(1 for attempt in self.ready.values() if attempt == self.attempt)
+        return sum(1 for attempt, _ in self.ready.values() if attempt == self.attempt)
+
+
+def _restarts(pod: Pod) -> int:
+    """Return how often a pod's app containers have been restarted."""
+    return sum(container.restart_count for container in pod.status.container_statuses)
 
 
 class Training:
@@ -113,6 +119,7 @@ class Training:
         self._ledger = ledger
         self._exit_pod = exit_pod
         self._gangs: dict[Key, _Gang] = {}
+        self._held: dict[str, None] = {}
         if workloads:
             store.subscribe(self._hear, ("Pod", "JobSet"))
 
@@ -167,14 +174,34 @@ class Training:
         rjobs = gang.workload.replicated_jobs
         if rjobs and labels.get(REPLICATED_JOB_NAME) not in rjobs:
             return
+        if gone:
+            self._held.pop(pod.uid, None)
         ready = not gone and not pod.terminating and pod.status.phase == "Running"
-        if ready and is_true(pod.status.conditions, "Ready"):
-            if pod.uid in gang.ready:
+        if ready and pod.uid not in self._held and is_true(pod.status.conditions, "Ready"):
+            member = (labels.get(RESTART_ATTEMPT, "0"), _restarts(pod))
+            known = gang.ready.get(pod.uid)
+            if known == member:
                 return
-            gang.ready[pod.uid] = labels.get(RESTART_ATTEMPT, "0")
+            if known is not None:
+                # A container came back in the instant in which it ended: the work is lost all the same.
+                del gang.ready[pod.uid]
+                self._review(gang)
+            gang.ready[pod.uid] = member
         elif gang.ready.pop(pod.uid, None) is None:
             return
         self._review(gang)
+
+    def hold(self, pod: Pod, up: bool) -> None:
+        """Take in that a barrier holds back the worker of a running pod, or does no more."""
+        if not self._workloads:
+            return
+        if up:
+            self._held[pod.uid] = None
+        else:
+            self._held.pop(pod.uid, None)
+        now = self._store.get(Pod, pod.namespace, pod.name)
+        if now is not None and now.uid == pod.uid:
+            self._hear_pod(now, gone=False)
 
     def _review(self, gang: _Gang) -> None:
         whole = gang.ready_now == gang.wanted > 0

@@ -133,12 +133,24 @@ def _action(spec: model.ActionSpec, docs: tuple[Submission, ...]) -> Action:
 def _failure(spec: model.FailureSpec) -> Failure:
     if isinstance(spec, model.PodFailure):
         return Failure(
-            at=spec.at, pod=spec.pod, exit_code=spec.exit_code, reason=spec.reason, detect=spec.detect
+            at=spec.at,
+            pod=spec.pod,
+            exit_code=spec.exit_code,
+            reason=spec.reason,
+            detect=spec.detect,
+            in_place=spec.in_place,
         )
     assert isinstance(spec, model.NodeFailure), "not_yet refuses the others"
     assert spec.effect != "degrade", "not_yet refuses it"
     assert spec.effect != "pod-fails", "that is no effect on a node"
-    return Failure(at=spec.at, node=spec.node, effect=spec.effect, repair=spec.repair, detect=spec.detect)
+    return Failure(
+        at=spec.at,
+        node=spec.node,
+        effect=spec.effect,
+        repair=spec.repair,
+        detect=spec.detect,
+        in_place=spec.in_place,
+    )
 
 
 def _faults(specs: Sequence[model.FaultSpec]) -> Faults:

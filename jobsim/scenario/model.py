@@ -117,10 +117,13 @@ Effect = Literal[
 
 
 class FailureBase(Struct, kw_only=True):
-    """What all failures may say: when it is noticed, and whether a container restart cures it."""
+    """What all failures may say: when it is noticed, and how often a container restart cures it.
+
+    ``in_place`` None: nothing is said of that, and what the manifest says happens.
+    """
 
     detect: Law = ZERO
-    in_place: float = 0.0
+    in_place: float | None = None
 
 
 class PodFailure(FailureBase, kw_only=True):

@@ -58,5 +58,3 @@ def _failures(scenario: Scenario) -> Iterator[tuple[Where, str]]:
             yield (*at, key), what
         elif isinstance(failure, model.NodeFailure) and failure.effect == "degrade":
             yield (*at, "effect"), "degraded nodes are"
-        if failure.in_place:
-            yield (*at, "inPlace"), "failures that are cured in place are"

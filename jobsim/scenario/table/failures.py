@@ -36,7 +36,11 @@ from jobsim.scenario.table.pods import EXIT_CODE
 _FACTOR = number(0, 1000, above=True)
 _COMMON = {
     "detect": Key(LAW, "from the fault to its visible effect [0s]"),
-    "inPlace": Key(SHARE, "share that a container restart cures [0]"),
+    "inPlace": Key(
+        SHARE,
+        "share that a container restart cures, of a node: of its pods' containers; the rest fails pods for "
+        "good [pods: 1, nodes: 0]",
+    ),
 }
 _POOL = Key(NAME, "only in this pool of the fleet")
 
