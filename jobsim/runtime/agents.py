@@ -18,7 +18,7 @@ from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.executor import StepResults
 from jobsim.apiserver.store import Store
 from jobsim.apiserver.workqueue import ItemBackoff
-from jobsim.controllers import in_place_agent
+from jobsim.controllers import in_place_agent, kubelet
 from jobsim.controllers.in_place_agent import Act, Process
 from jobsim.runtime.client import Client
 from jobsim.runtime.engine import Engine, Task
@@ -176,7 +176,7 @@ class Agents:
     def _act(self, agent: _Agent, act: Act) -> None:
         agent.memory = act.process
         if act.exits:
-            self._kubelets.exit_agent(agent.pod)
+            self._kubelets.intervene(agent.pod, kubelet.exit_agent)
         elif act.lifts:
-            self._kubelets.lift_barrier(agent.pod)
+            self._kubelets.intervene(agent.pod, kubelet.lift_barrier)
             self._held(agent.pod, False)

@@ -250,7 +250,7 @@ class Kubelets:
         if state.pod.metadata.uid not in self._pods:
             return
         while state.later and not state.busy:
-            self._intervene(state.pod, state.later.pop(0))
+            self.intervene(state.pod, state.later.pop(0))
         if not state.busy:
             self._engine.after(0, self._review, state)
 
@@ -265,32 +265,25 @@ class Kubelets:
             What the manifest says of restarts happens; otherwise the pod fails for good.
         """
         decide = kubelet.fail_container if curable else kubelet.fail_pod
-        return self._intervene(pod, lambda seen, now: decide(seen, now, exit_code, reason=reason))
+        return self.intervene(pod, lambda seen, now: decide(seen, now, exit_code, reason=reason))
 
     def finish(
         self, pod: Pod, exit_code: int, container: str = "", conditions: tuple[Condition, ...] = ()
     ) -> bool:
         """End all app containers of a pod now, without restart; tell whether they were running."""
-        return self._intervene(
+        return self.intervene(
             pod,
             lambda seen, now: kubelet.finish(
                 seen, now, exit_code, container=container, conditions=conditions
             ),
         )
 
-    def exit_agent(self, pod: Pod) -> bool:
-        """Let a pod's in-place restart agent exit now; tell whether it ran."""
-        return self._intervene(pod, kubelet.exit_agent)
-
-    def lift_barrier(self, pod: Pod) -> bool:
-        """Let a pod's in-place restart agent lift its barrier now; tell whether it was up."""
-        return self._intervene(pod, kubelet.lift_barrier)
-
     def restart_containers(self, pod: Pod) -> bool:
         """Restart all app containers of a pod in no time; tell whether they were running."""
-        return self._intervene(pod, kubelet.restart_containers)
+        return self.intervene(pod, kubelet.restart_containers)
 
-    def _intervene(self, pod: Pod, decide: Decide) -> bool:
+    def intervene(self, pod: Pod, decide: Decide) -> bool:
+        """Let something happen to a pod now; tell whether it did."""
         state = self._pods.get(pod.metadata.uid)
         if state is None:
             return False
@@ -311,7 +304,7 @@ class Kubelets:
         verdict = kubelet.evicted(resource)
         end = partial(kubelet.terminate, verdict=verdict, grace_s=0)
         for state in sorted(running, key=lambda state: eviction_order(state.pod)):
-            if self._intervene(state.pod, end):
+            if self.intervene(state.pod, end):
                 about, text = reference(state.pod), verdict.message
                 self._record(
                     "kubelet", EventRecord(about=about, type="Warning", reason="Evicted", message=text)
@@ -323,7 +316,7 @@ class Kubelets:
         for state in self._on(node):
             own = state.pod.spec.termination_grace_period_seconds
             grace = grace_s if own is None else min(own, grace_s)
-            self._intervene(state.pod, partial(kubelet.terminate, verdict=kubelet.SHUTDOWN, grace_s=grace))
+            self.intervene(state.pod, partial(kubelet.terminate, verdict=kubelet.SHUTDOWN, grace_s=grace))
 
     def crash(self, node: str) -> None:
         """Let a node go dark: nothing on it is heard of any more."""
