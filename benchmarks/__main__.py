@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import ring, small
+from benchmarks import ring, scale, small
 from benchmarks.table import table
 
 
@@ -24,13 +24,19 @@ def main() -> int:
     for size in sizes:
         print(f"{size:,} pods ...", file=sys.stderr)
         rings.append(ring.measure_apart(size))
+    print("large things ...", file=sys.stderr)
+    larges = [scale.measure_apart(what) for what in scale.LIMITS]
     smalls = [small.admission(), small.tiny(), small.contention()]
     print("Gang start and full restart (ratio: a pod life in bare simpy timeouts)\n")
     print(table(rings), end="\n\n")
+    print("Large single things (ratio of a pod: in bare simpy timeouts)\n")
+    print(table(larges), end="\n\n")
     print("Small things (ratio: in bare simpy timeouts)\n")
     print(table(smalls))
     if options.json is not None:
-        options.json.write_text(json.dumps({"ring": rings, "small": smalls}, indent=2) + "\n")
+        options.json.write_text(
+            json.dumps({"ring": rings, "large": larges, "small": smalls}, indent=2) + "\n"
+        )
     return 0
 
 

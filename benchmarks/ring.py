@@ -15,6 +15,7 @@ from time import process_time
 from typing import Any
 
 from benchmarks.baseline import bare_timeout_us
+from benchmarks.manifests import fleet, gang
 from jobsim.results.recorder import Recorder
 from jobsim.runtime.cluster import Cluster
 from jobsim.scenario.build import build
@@ -28,23 +29,10 @@ FAILURE_S = 600
 
 def scenario(jobs: int, pods: int, nodes: int) -> Scenario:
     """Return a gang on machines of its own; one pod fails after ten minutes."""
-    container = {"name": "main", "image": "example.com/trainer:1", "resources": {"requests": {"cpu": "1"}}}
-    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    job = {"parallelism": pods, "completions": pods, "backoffLimit": 0, "template": template}
-    jobset = {
-        "apiVersion": "jobset.x-k8s.io/v1alpha2",
-        "kind": "JobSet",
-        "metadata": {"name": "gang"},
-        "spec": {
-            "failurePolicy": {"maxRestarts": 1},
-            "replicatedJobs": [{"name": "w", "replicas": jobs, "template": {"spec": job}}],
-        },
-    }
     racks = max(1, nodes // 20)
-    shape = {"cpu": 32, "memory": "256Gi", "pods": 110}
     return Scenario(
-        manifests=[jobset],
-        fleet=[{"pool": "n", "shape": shape, "racks": racks, "nodesPerRack": nodes // racks}],
+        manifests=[gang(jobs, pods)],
+        fleet=fleet(racks, nodes // racks),
         pods=[{"match": {"jobset": "gang"}, "run": "2h"}],
         failures=[{"at": FAILURE_S, "pod": "gang-w-0-0", "exitCode": 1}],
         control=UNLIMITED,
