@@ -13,7 +13,7 @@ from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.executor import Finish, Send, Shell, drive, execute
 from jobsim.apiserver.store import Store
-from jobsim.controllers.scheduler.decide import Action, binding_failed, decide, settle
+from jobsim.controllers.scheduler.decide import Action, binding_failed, cycles, decide, settle
 from jobsim.controllers.scheduler.queue import SchedulingQueue
 from jobsim.controllers.scheduler.snapshot import Snapshot
 from jobsim.runtime.client import Client, Wait
@@ -37,7 +37,7 @@ class Scheduler:
     ----------
     engine, store, client :
     pods_per_second : float
-        How many pods it tries a second; 0: trying takes no time.
+        How many ordinary pods it tries a second (``decide.cycles``); 0: trying takes no time.
     record : callable
         Takes the events.
     lag : callable or None
@@ -106,7 +106,8 @@ class Scheduler:
         self._armed = None
         now = self._engine.now
         while not self._down and (pod := self._queue.pop(now)) is not None:
-            self._free_at = now + self._cycle_ns
+            if self._cycle_ns:
+                self._free_at = now + round(self._cycle_ns * cycles(pod))
             self._try(pod, now)
             if self._cycle_ns:
                 break

@@ -358,6 +358,21 @@ def test_a_scheduler_that_takes_its_time() -> None:
     assert bound[:10] == [n / 2 for n in range(10)]
 
 
+def test_pods_with_required_affinity_take_the_scheduler_longer() -> None:
+    """K-TIM-31: 4.5 cycles for the leader of an exclusively placed Job."""
+    exclusive = {"alpha.jobset.sigs.k8s.io/exclusive-topology": "topology.jobsim/rack"}
+    shape = {"cpu": 8, "memory": "64Gi", "pods": 20}
+    lab = Lab(
+        jobset(jobs=3, pods=1, annotations=exclusive),
+        fleet=[{"pool": "n", "shape": shape, "racks": 3, "nodesPerRack": 1}],
+        control={"api": {"job": {"qps": 0}}, "scheduler": {"podsPerSecond": 2}},
+    )
+    bound = [
+        r["time"] / 1e9 for r in lab.rows if r.get("kind") == "Pod" and r.get("spec", {}).get("nodeName")
+    ]
+    assert bound[:3] == [0, 2.25, 4.5]
+
+
 def test_a_pod_pulls_an_image_once_a_node() -> None:
     lab = Lab(jobset(pods=2), nodes=1, pods=[{"match": {}, "pull": "30s", "start": "1s", "run": "10s"}])
     running = lab.when("Pod", status={"phase": "Running"})

@@ -134,7 +134,7 @@ def test_pods_start_as_fast_as_published() -> None:
 @pytest.mark.parametrize("rate", [35, 290])
 @pytest.mark.parametrize("terms", [False, True])
 def test_the_scheduler_takes_its_time(rate: int, terms: bool) -> None:
-    """K-TIM-31, K-TIM-32, K-SCH-26: one rate for all pods; what a kind of pod costs is the user's to say."""
+    """K-TIM-31, K-TIM-32, K-SCH-26: terms take 4.5 times as long, scheduler_perf's 270 against 60."""
     term = {"labelSelector": {"matchLabels": {"a": "b"}}, "topologyKey": "kubernetes.io/hostname"}
     affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     more: dict[str, Any] = {"affinity": affinity} if terms else {}
@@ -146,4 +146,4 @@ def test_the_scheduler_takes_its_time(rate: int, terms: bool) -> None:
     )
     times = bind_times(lab)
     assert len(times) == 20
-    assert times[-1] - times[0] == pytest.approx(19 / rate, rel=1e-6)
+    assert times[-1] - times[0] == pytest.approx(19 / rate * (4.5 if terms else 1), rel=1e-6)

@@ -21,6 +21,7 @@ from jobsim.controllers.scheduler.cycle import DEFAULT_PROFILE, Choose, Decision
 from jobsim.controllers.scheduler.hints import ClusterEvent
 from jobsim.controllers.scheduler.queue import SchedulingQueue, gate_of
 from jobsim.controllers.scheduler.snapshot import Snapshot
+from jobsim.controllers.timing import AFFINITY_CYCLES
 from jobsim.units import floor_second
 
 Outcome = Literal["bind", "failed", "gated", "skipped"]
@@ -74,6 +75,20 @@ def decide(
     if decision.node:
         return Action(outcome="bind", decision=decision, plan=_binding(pod, decision.node))
     return Action(outcome="failed", decision=decision, plan=_failure(snapshot, pod, now, decision))
+
+
+def cycles(pod: Pod) -> float:
+    """Return how long trying a pod takes, in cycles of an ordinary pod.
+
+    Required terms of (anti-)affinity make the scheduler look at the pods of all nodes (K-TIM-31).
+    """
+    affinity = pod.spec.affinity
+    if affinity is None:
+        return 1
+    for side in (affinity.pod_affinity, affinity.pod_anti_affinity):
+        if side is not None and side.required_during_scheduling_ignored_during_execution:
+            return AFFINITY_CYCLES
+    return 1
 
 
 def settle(snapshot: Snapshot, queue: SchedulingQueue, pod: Pod, action: Action, now: int) -> None:

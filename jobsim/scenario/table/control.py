@@ -96,7 +96,7 @@ CONTROL = Record(
         "scheduler": Key(
             Record(
                 lambda pods_per_second=0.0: pods_per_second,
-                {"podsPerSecond": Key(number(0), "0 = takes no time")},
+                {"podsPerSecond": Key(number(0), "ordinary pods; 0 = takes no time")},
             )
         ),
         "nodeMonitorGracePeriod": Key(DURATION, "[50s]"),
