@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jobsim.api._struct import Time, replace
-from jobsim.api.core import Event, ObjectReference
+from jobsim.api.core import Event, Namespace, NamespaceStatus, ObjectReference
 from jobsim.api.kinds import find_kind
 from jobsim.api.meta import Object, ObjectMeta
 from jobsim.apiserver.table import ObjectTable
+from jobsim.controllers.admission.namespace import NAME_LABEL
+from jobsim.controllers.admission.pipeline import NAMESPACES
 from jobsim.results import describe as describing
 from jobsim.results import printers
 from jobsim.results.log import Row
@@ -28,7 +30,6 @@ STORED = {
     "DaemonSet": "ds",
     "Deployment": "deploy",
     "LocalQueue": "queue",
-    "Namespace": "ns",
     "PersistentVolume": "pv",
     "ReplicaSet": "rs",
     "ResourceClaim": "",
@@ -108,9 +109,21 @@ class Moment:
     def objects(self, kind: str, namespace: str | None = None) -> list[Object]:
         """Return the objects of a kind by (namespace, name); Events by the time they were last seen."""
         objects: list[Object] = list(self.reader.list_kind(kind, namespace))
+        if kind == Namespace.KIND:
+            return self._namespaces(objects)
         if kind == "Event":
             objects.sort(key=lambda event: event_times(event)[1] or 0)  # type: ignore[arg-type]
         return objects
+
+    def _namespaces(self, written: list[Object]) -> list[Object]:
+        """Return the namespaces that there are: also those of every cluster, and those taken as existing."""
+        names = {obj.namespace for obj in self.reader if obj.namespace and obj.kind != Event.KIND}
+        known = {obj.name: obj for obj in written}
+        active = NamespaceStatus(phase="Active")
+        for name in (*NAMESPACES, *names):
+            meta = ObjectMeta(name=name, creation_timestamp=Time(0), labels={NAME_LABEL: name})
+            known.setdefault(name, Namespace(metadata=meta, status=active))
+        return [known[name] for name in sorted(known)]
 
     def kind(self, word: str) -> str:
         """Return the kind that a word means; "" if the cluster has none such."""

@@ -150,3 +150,22 @@ class PodDisruptionBudget(Object):
 
     spec: PodDisruptionBudgetSpec = field(default_factory=PodDisruptionBudgetSpec)
     status: PodDisruptionBudgetStatus = field(default_factory=PodDisruptionBudgetStatus)
+
+
+class NamespaceSpec(Struct):
+    finalizers: tuple[str, ...] = ()
+
+
+class NamespaceStatus(Struct):
+    phase: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+
+class Namespace(Object):
+    """A namespace; while ``spec.finalizers`` holds something its deletion waits (core/v1)."""
+
+    KIND: ClassVar[str] = "Namespace"
+    API_VERSION: ClassVar[str] = "v1"
+
+    spec: NamespaceSpec = field(default_factory=NamespaceSpec)
+    status: NamespaceStatus = field(default_factory=NamespaceStatus)

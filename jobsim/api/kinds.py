@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from jobsim.api.batch import Job
-from jobsim.api.core import Event, Node, PodDisruptionBudget, PriorityClass, Service
+from jobsim.api.core import Event, Namespace, Node, PodDisruptionBudget, PriorityClass, Service
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
@@ -45,6 +45,7 @@ KINDS: Mapping[str, KindInfo] = {
         KindInfo(PriorityClass, "priorityclasses", False, ("pc",)),
         KindInfo(Event, "events", True, ("ev",)),
         KindInfo(PodDisruptionBudget, "poddisruptionbudgets", True, ("pdb",)),
+        KindInfo(Namespace, "namespaces", False, ("ns",)),
     )
 }
 

@@ -29,6 +29,10 @@ class Reader(Protocol):
         """Return objects of any kind with an owner reference to this UID, by (kind, namespace, name)."""
         ...
 
+    def in_namespace(self, namespace: str) -> Sequence[Object]:
+        """Return all objects of a namespace, of any kind, by (kind, name)."""
+        ...
+
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         """Return one object by the kind's word (also kinds that are not typed), or None."""
         ...

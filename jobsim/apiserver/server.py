@@ -57,6 +57,10 @@ class Admission(Protocol):
         """Refuse a status that the API server would refuse."""
         ...
 
+    def admit_delete(self, write: Delete) -> None:
+        """Refuse the deletion of what every cluster needs."""
+        ...
+
     def evict(self, write: Evict, reader: Reader, now: int) -> tuple[Write, ...]:
         """Return the writes of an eviction; refuse one that a PodDisruptionBudget forbids."""
         ...
@@ -92,6 +96,9 @@ class OpenAdmission:
     def admit_status(self, new: Object, old: Object) -> None:
         """Refuse nothing."""
 
+    def admit_delete(self, write: Delete) -> None:
+        """Refuse nothing."""
+
     def evict(self, write: Evict, reader: Reader, now: int) -> tuple[Write, ...]:
         """Return the deletion that an eviction is."""
         return (Delete(kind="Pod", namespace=write.namespace, name=write.name, grace_s=write.grace_s),)
@@ -119,7 +126,7 @@ class Server:
             PatchStatus: self._patch_status,
             PatchPodStatus: store.patch_pod_status,
             PatchFinalizers: store.patch_finalizers,
-            Delete: store.delete,
+            Delete: self._delete,
             Bind: store.bind,
             Evict: self._evict,
         }
@@ -156,7 +163,7 @@ class Server:
             name=name,
             uid=self.names.uid(),
             creation_timestamp=Time(floor_second(now)),
-            generation=1 if hasattr(obj, "spec") else 0,
+            generation=1 if hasattr(obj, "spec") and obj.kind != "Namespace" else 0,
             resource_version="",
             deletion_timestamp=None,
             deletion_grace_period_seconds=None,
@@ -214,6 +221,11 @@ class Server:
         if old is None:
             raise messages.not_found(write.kind, write.name)
         return self._update_status(_patched(old, {"status": write.patch.get("status")}), now)
+
+    def _delete(self, write: Delete, now: int) -> Object:
+        if write.kind == "Namespace":
+            self.admission.admit_delete(write)
+        return self.store.delete(write, now)
 
     def _evict(self, write: Evict, now: int) -> Object:
         """Carry out what admission makes of an eviction; the last write is the pod's deletion."""

@@ -17,6 +17,7 @@ from operator import is_not
 from typing import Literal, cast
 
 from jobsim.api._struct import Time, astuple, replace
+from jobsim.api.core import Namespace
 from jobsim.api.meta import Condition, Object, ObjectMeta
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.watch import ANYTHING, METADATA, SPEC, STATUS, WatchEvent
@@ -187,6 +188,8 @@ class Store(ObjectTable):
         finalizers = _deletion_finalizers(old.metadata.finalizers, write.propagation)
         meta = old.metadata
         grace = _grace_s(old, write.grace_s) if isinstance(old, Pod) else 0
+        if isinstance(old, Namespace) and old.spec.finalizers:
+            return self._begin_namespace_deletion(old, now)
         if not finalizers and grace == 0:
             return self._remove(old.with_meta(finalizers=()), old, now)
         if meta.deletion_timestamp is not None:
@@ -206,6 +209,14 @@ class Store(ObjectTable):
             generation=meta.generation + 1 if meta.generation else 0,
         )
         return self._commit("MODIFIED", new, old, now, METADATA)
+
+    def _begin_namespace_deletion(self, old: Namespace, now: int) -> Object:
+        """Mark a namespace; its controller empties it and takes its finalizers off."""
+        if old.metadata.deletion_timestamp is not None:
+            return old
+        new = old.with_meta(deletion_timestamp=Time(floor_second(now)), deletion_grace_period_seconds=0)
+        status = replace(old.status, phase="Terminating")
+        return self._commit("MODIFIED", replace(new, status=status), old, now)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -231,6 +242,7 @@ class Store(ObjectTable):
             meta.deletion_timestamp is not None
             and not meta.finalizers
             and not meta.deletion_grace_period_seconds
+            and not (isinstance(new, Namespace) and new.spec.finalizers)
         ):
             return self._remove(new, old, now)
         return self._commit("MODIFIED", new, old, now, changed)

@@ -173,6 +173,10 @@ class ObjectTable:
                     return True
         return False
 
+    def in_namespace(self, namespace: str) -> Sequence[Object]:
+        """Return all objects of a namespace, of any kind, by (kind, name)."""
+        return [obj for kind in self.kinds() for obj in self.list_kind(kind, namespace)]
+
     def kinds(self) -> Sequence[str]:
         """Return the words of all kinds that ever had an object, in alphabetical order."""
         return sorted(self._kinds)

@@ -43,6 +43,11 @@ TABLE: tuple[Constant, ...] = (
     Constant("JOB_WORKERS", 5, "K-JOB-10", "pkg/controller/job/config/v1alpha1/defaults.go"),
     Constant("TTL_WORKERS", 5, "K-JOB-71", "pkg/controller/ttlafterfinished/config/v1alpha1/defaults.go"),
     Constant("GC_WORKERS", 20, "K-JOB-125", "pkg/controller/garbagecollector/config/v1alpha1/defaults.go"),
+    Constant(
+        "NAMESPACE_DELAY_NS", 5 * SECOND, "K-TIM-01", "pkg/controller/namespace/namespace_controller.go"
+    ),
+    Constant("NAMESPACE_FINALIZER_WAIT_S", 15, "K-TIM-01", "pkg/controller/namespace/deletion"),
+    Constant("NAMESPACE_WORKERS", 10, "K-TIM-01", "pkg/controller/namespace/config/v1alpha1/defaults.go"),
     Constant("CRASH_LOOP_BASE_NS", 10 * SECOND, "K-POD-21", "pkg/kubelet/kubelet.go"),
     Constant("CRASH_LOOP_CAP_NS", 300 * SECOND, "K-POD-21", "pkg/kubelet/kubelet.go"),
     Constant("CRASH_LOOP_RESET_NS", 600 * SECOND, "K-POD-21", "client-go util/flowcontrol/backoff.go"),
@@ -96,6 +101,7 @@ CLIENTS: dict[str, ClientLimit] = {
     "node-lifecycle": ClientLimit(20, 30, "cmd/kube-controller-manager/app/core.go"),
     "taint-eviction": ClientLimit(20, 30, "cmd/kube-controller-manager/app/core.go"),
     "garbage-collector": ClientLimit(40, 30, "cmd/kube-controller-manager/app/core.go"),
+    "namespace-controller": ClientLimit(400, 3000, "cmd/kube-controller-manager/app/core.go"),
     "scheduler": ClientLimit(50, 100, "pkg/scheduler/apis/config/v1/defaults.go"),
     "kubelet": ClientLimit(50, 100, "pkg/kubelet/apis/config/v1beta1/defaults.go"),
 }
@@ -113,6 +119,9 @@ EXPECTATION_TIMEOUT_NS = int(_VALUE["EXPECTATION_TIMEOUT_NS"])
 JOB_WORKERS = int(_VALUE["JOB_WORKERS"])
 TTL_WORKERS = int(_VALUE["TTL_WORKERS"])
 GC_WORKERS = int(_VALUE["GC_WORKERS"])
+NAMESPACE_DELAY_NS = int(_VALUE["NAMESPACE_DELAY_NS"])
+NAMESPACE_FINALIZER_WAIT_S = int(_VALUE["NAMESPACE_FINALIZER_WAIT_S"])
+NAMESPACE_WORKERS = int(_VALUE["NAMESPACE_WORKERS"])
 CRASH_LOOP_BASE_NS = int(_VALUE["CRASH_LOOP_BASE_NS"])
 CRASH_LOOP_CAP_NS = int(_VALUE["CRASH_LOOP_CAP_NS"])
 CRASH_LOOP_RESET_NS = int(_VALUE["CRASH_LOOP_RESET_NS"])

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from jobsim.api.batch import Job
-from jobsim.api.core import Event, Node, PodDisruptionBudget, PriorityClass, Service
+from jobsim.api.core import Event, Namespace, Node, PodDisruptionBudget, PriorityClass, Service
 from jobsim.api.jobset import NEW_STATUS, JobSet
 from jobsim.api.meta import Labels, Object, condition, is_true
 from jobsim.api.pod import Pod
@@ -268,6 +268,11 @@ def _priority_class_row(obj: Object, now: int) -> list[object]:
     return [obj.name, obj.value, default, _age(obj, now), obj.preemption_policy or ""]
 
 
+def _namespace_row(obj: Object, now: int) -> list[object]:
+    assert isinstance(obj, Namespace)
+    return [obj.name, obj.status.phase, _age(obj, now)]
+
+
 def _budget_row(obj: Object, now: int) -> list[object]:
     assert isinstance(obj, PodDisruptionBudget)
     limits = [
@@ -323,6 +328,7 @@ _TABLES: Mapping[str, _Table] = {
         _claim_row,
     ),
     "PriorityClass": _Table("NAME|VALUE|GLOBAL-DEFAULT|AGE|PREEMPTIONPOLICY", _priority_class_row),
+    "Namespace": _Table("NAME|STATUS|AGE", _namespace_row),
     "PodDisruptionBudget": _Table("NAME|MIN AVAILABLE|MAX UNAVAILABLE|ALLOWED DISRUPTIONS|AGE", _budget_row),
     "Event": _Table(
         "LAST SEEN|TYPE|REASON|OBJECT|+SUBOBJECT|+SOURCE|MESSAGE|+FIRST SEEN|+COUNT|+NAME", _event_row

@@ -7,13 +7,13 @@ from typing import Any
 
 from jobsim.api import codec
 from jobsim.api._struct import replace
-from jobsim.api.core import Node
+from jobsim.api.core import Namespace, Node
 from jobsim.api.jobset import JobSet
 from jobsim.api.kinds import namespaced
-from jobsim.api.meta import Object, is_true
+from jobsim.api.meta import Object, ObjectMeta, is_true
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
-from jobsim.api.writes import Delete, Evict, Patch, PatchStatus, Update, Write
+from jobsim.api.writes import Create, Delete, Evict, Patch, PatchStatus, Update, Write
 from jobsim.apiserver.store import Store
 from jobsim.errors import ApiError
 from jobsim.runtime.client import Client
@@ -125,6 +125,9 @@ class Actor:
 
     def _delete(self, action: Action) -> None:
         propagation = action.propagation or "Background"
+        if action.kind == Namespace.KIND and self._is_taken_as_existing(action.name):
+            # What was taken as existing exists.
+            self._send(Create(obj=Namespace(metadata=ObjectMeta(name=action.name))))
         self._send(
             Delete(
                 kind=action.kind,
@@ -134,6 +137,9 @@ class Actor:
                 grace_s=action.grace_s,
             )
         )
+
+    def _is_taken_as_existing(self, namespace: str) -> bool:
+        return self._store.get(Namespace, "", namespace) is None and bool(self._store.in_namespace(namespace))
 
     def _name(self, action: Action) -> str:
         """Return an object's name: users know those of pods without the random suffix."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from jobsim.api._struct import Struct, replace
+from jobsim.api.core import Namespace
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
 from jobsim.api.plan import EventRecord
@@ -37,7 +38,7 @@ from jobsim.runtime.lag import is_recent, lag_of, process_of, sampler
 from jobsim.runtime.nodes import Nodes
 from jobsim.runtime.scheduler import Scheduler
 from jobsim.runtime.setup import CLIENT_LIMITS, Faults, Setup, Submission
-from jobsim.runtime.stall import Stall, pending, stuck_on_dead_nodes
+from jobsim.runtime.stall import Stall, pending, stuck_namespaces, stuck_on_dead_nodes
 from jobsim.runtime.training import Training
 from jobsim.units import HOUR
 from jobsim.workload.behaviour import PodRules
@@ -165,6 +166,7 @@ class Cluster:
             components.taint_core(),
             components.pod_gc_core(),
             components.disruption_core(),
+            components.namespace_core(self.store),
         ]
 
     def _build_nodes_and_pods(self) -> None:
@@ -334,6 +336,7 @@ class Cluster:
         if ended:
             pods = self.store.list(Pod)
             stalls += [*stuck_on_dead_nodes(pods, self._kubelets.is_dark), *pending(pods)]
+            stalls += stuck_namespaces(self.store.list(Namespace))
         if self._guard is not None and stop.reason == "finished":
             self._guard.end(stop.at)
         reason = "stalled" if ended and stalls else stop.reason

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jobsim.api.reader import Reader
 from jobsim.api.watch import METADATA, SPEC
 from jobsim.controllers import (
     disruption,
@@ -14,12 +15,14 @@ from jobsim.controllers import (
     garbage_collector,
     job,
     jobset,
+    namespace,
     node_lifecycle,
     pod_gc,
     taint_eviction,
 )
 from jobsim.controllers.job import orphans, ttl
 from jobsim.controllers.jobset.gates import Gates
+from jobsim.controllers.timing import NAMESPACE_WORKERS
 from jobsim.runtime.controller import Core
 
 
@@ -142,6 +145,20 @@ def pod_gc_core() -> Core:
         wakes=pod_gc.wakes,
         observe=lambda reader, namespace, name, memory: pod_gc.observe(reader, memory),
         reconcile=pod_gc.reconcile,
+    )
+
+
+def namespace_core(live: Reader) -> Core:
+    """Return the namespace controller, which asks the server what is in a namespace."""
+    return Core(
+        name="namespace-controller",
+        kinds=("Namespace",),
+        wakes=namespace.wakes,
+        observe=lambda reader, space, name, memory: namespace.observe(live, name),
+        reconcile=namespace.reconcile,
+        workers=NAMESPACE_WORKERS,
+        live=True,
+        polls=True,
     )
 
 

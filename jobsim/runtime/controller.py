@@ -56,6 +56,9 @@ class Core(Struct):
     live : bool
         Whether it asks the server before it acts (K-JOB-125): what others do in the same instant, from
         their caches, comes first.
+    polls : bool
+        Whether a look that it asks for itself is only another look at something that others hold up:
+        no hope that anything will happen.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Core(Struct):
     pull_forward: bool = False
     live: bool = False
     minds: Mapping[str, int] = {}
+    polls: bool = False
 
 
 class Controller:
@@ -100,7 +104,7 @@ class Controller:
         self._notes: dict[Key, list[WatchEvent]] = {}
         self._running: dict[Key, Task | None] = {}
         #: Keys that wait for another try after an error, and for nothing else.
-        self._failing: dict[Key, Stall] = {}
+        self._failing: dict[Key, Stall | None] = {}
         self._armed: Timer | None = None
         self._down = False
         self.reconciles = 0
@@ -241,6 +245,8 @@ class Controller:
         now = self._engine.now
         if finish.requeue_after_ns is not None:
             self._queue.add(key, now + finish.requeue_after_ns, now)
+            if self._core.polls:
+                self._failing[key] = None
         if finish.error is not None:
             if self._backoff.failures(key):
                 known = self._failing.get(key)
@@ -253,7 +259,8 @@ class Controller:
             self._queue.add(key, now + self._backoff.next(key), now)
         else:
             self._backoff.forget(key)
-            self._failing.pop(key, None)
+            if finish.requeue_after_ns is None or not self._core.polls:
+                self._failing.pop(key, None)
         self._queue.done(key)
         self._arm()
 
@@ -263,7 +270,7 @@ class Controller:
 
     def stalls(self) -> list[Stall]:
         """Return the keys that have failed more than once and wait for another try."""
-        return list(self._failing.values())
+        return [stall for stall in self._failing.values() if stall is not None]
 
     def poke(self, namespace: str, name: str) -> None:
         """Ask for a look at a key from outside the log: for what no object shows (a silent kubelet)."""

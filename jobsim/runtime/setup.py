@@ -37,6 +37,7 @@ CLIENT_LIMITS: Mapping[str, ClientLimits] = {
     "pod-gc": ClientLimits(qps=20, burst=30),
     "disruption-controller": ClientLimits(qps=20, burst=30),
     "ttl-after-finished": ClientLimits(qps=20, burst=30),
+    "namespace-controller": ClientLimits(qps=400, burst=3000),
     "kubelet": ClientLimits(qps=0, burst=0),
     # Each agent has a client of its own, which writes once.
     "in-place-restart-agent": ClientLimits(qps=0, burst=0),

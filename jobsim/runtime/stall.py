@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from jobsim.api._struct import Struct
+from jobsim.api.core import Namespace
 from jobsim.api.meta import condition
 from jobsim.api.pod import Pod
 
@@ -15,9 +16,9 @@ class Stall(Struct):
     Parameters
     ----------
     what : str
-        ``drain``, ``controller``, ``terminating`` or ``pending``.
+        ``drain``, ``controller``, ``terminating``, ``pending`` or ``namespace``.
     name : str
-        The node that is drained; the controller; the node that nobody hears of; the first pod.
+        The node that is drained; the controller; the node that nobody hears of; the first pod; the namespace.
     since : int
         ns.
     message : str
@@ -52,6 +53,20 @@ def _stuck(node: str, pods: list[Pod]) -> Stall:
         message=f"pod {first.namespace}/{first.name}{others} cannot end without the node's kubelet "
         "(until the node is back, deleted or tainted out-of-service, or the pods are deleted by force)",
     )
+
+
+def stuck_namespaces(namespaces: Iterable[Namespace]) -> list[Stall]:
+    """Return a stall for each namespace that is being deleted and is not empty."""
+    return [
+        Stall(
+            what="namespace",
+            name=namespace.name,
+            since=namespace.metadata.deletion_timestamp or 0,
+            message=". ".join(c.message for c in namespace.status.conditions if c.status == "True"),
+        )
+        for namespace in namespaces
+        if namespace.metadata.deletion_timestamp is not None
+    ]
 
 
 def pending(pods: Iterable[Pod]) -> list[Stall]:

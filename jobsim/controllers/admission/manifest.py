@@ -73,7 +73,7 @@ _TYPE_NAMES = {
     "Secret": "core.Secret",
     "ServiceAccount": "core.ServiceAccount",
 }
-_CORE = ("Namespace", "ConfigMap", "Secret", "ServiceAccount")
+_CORE = ("ConfigMap", "Secret", "ServiceAccount")
 
 Document = Mapping[str, Any]
 

@@ -16,20 +16,22 @@ from typing import Any
 from jobsim.api import codec
 from jobsim.api._struct import replace
 from jobsim.api.batch import Job
+from jobsim.api.core import Namespace
 from jobsim.api.field import FieldError, invalid
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
-from jobsim.api.writes import Evict, Write
+from jobsim.api.writes import Delete, Evict, Write
 from jobsim.apiserver.schema_errors import Path, invalid_object
 from jobsim.apiserver.schema_meta import Known, check_meta, check_meta_update, filled_update, with_name
 from jobsim.controllers import disruption
 from jobsim.controllers.admission import manifest
 from jobsim.controllers.admission.job_admission import JobAdmission
 from jobsim.controllers.admission.job_validate_status import status_errors
+from jobsim.controllers.admission.namespace import new_namespace, refuse_if_immortal, refuse_if_terminating
 from jobsim.controllers.admission.pod_admission import PodAdmission
-from jobsim.controllers.admission.references import QUEUE_LABEL, LocalQueue, Namespace
+from jobsim.controllers.admission.references import QUEUE_LABEL, LocalQueue
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.errors import ApiError
 
@@ -106,7 +108,7 @@ class Admission:
         """
         decoded = manifest.decode(doc, namespace, repeated)
         if decoded["kind"] == "JobSet":
-            self._check_namespace(decoded["metadata"]["namespace"], reader)
+            self._check_namespace(decoded, reader)
             self._call_webhook("mjobset.kb.io")
             jobset = manifest.as_object(manifest.create_jobset(decoded, reader, self.gates, self.suffix))
             self._note_queue(jobset, reader)
@@ -133,7 +135,7 @@ class Admission:
         """
         decoded = manifest.decode(doc, namespace, repeated)
         if decoded["kind"] == "JobSet":
-            self._check_namespace(decoded["metadata"]["namespace"], reader)
+            self._check_namespace(decoded, reader)
             return manifest.create_jobset(decoded, reader, self.gates, self.suffix)
         obj = with_name(manifest.as_object(manifest.without_system_meta(decoded)), self.suffix)
         return codec.to_dict(self.admit_create(obj.with_meta(uid=uid), reader))
@@ -171,11 +173,11 @@ class Admission:
             What a real API server would answer.
         """
         if isinstance(obj, Pod):
-            self._check_namespace(obj.namespace, reader)
+            self._check_namespace(obj, reader)
             self._call_webhook("mpod.kb.io")
             return self._pods.create(obj, reader)
         if obj.namespace:
-            self._check_namespace(obj.namespace, reader)
+            self._check_namespace(obj, reader)
             self._note_queue(obj, reader)
         if isinstance(obj, Job):
             return self._jobs.create(obj)
@@ -185,7 +187,7 @@ class Admission:
             created = manifest.as_object(doc)
             return replace(created, metadata=replace(obj.metadata, name=created.name))
         self._refuse(obj, check_meta(obj.metadata, obj.kind, self._known))
-        return obj
+        return new_namespace(obj) if isinstance(obj, Namespace) else obj
 
     def admit_update(self, new: Object, old: Object, reader: Reader) -> Object:
         """Return the object that is to be stored in place of an old one.
@@ -228,6 +230,17 @@ class Admission:
                 f'no endpoints available for service "{SERVICE}"',
             )
 
+    def admit_delete(self, write: Delete) -> None:
+        """Refuse the deletion of a namespace that every cluster needs.
+
+        Raises
+        ------
+        ApiError
+            403 Forbidden.
+        """
+        if write.kind == Namespace.KIND:
+            refuse_if_immortal(write.name)
+
     def _note_queue(self, obj: Object, reader: Reader) -> None:
         """Take a queue as existing that a JobSet or Job waits in."""
         queue = obj.metadata.labels.get(QUEUE_LABEL)
@@ -240,8 +253,17 @@ class Admission:
         if errors:
             raise invalid_object(obj.kind, obj.name, errors)
 
-    def _check_namespace(self, namespace: str, reader: Reader) -> None:
-        if namespace in NAMESPACES or reader.get(Namespace, "", namespace) is not None:
+    def _check_namespace(self, new: Object | Mapping[str, Any], reader: Reader) -> None:
+        """Refuse an object whose namespace is not there, or goes."""
+        if isinstance(new, Object):
+            namespace, kind, name = new.namespace, new.kind, new.name
+        else:
+            meta = new["metadata"]
+            namespace, kind, name = meta["namespace"], new["kind"], meta.get("name", "")
+        found = reader.get(Namespace, "", namespace)
+        if found is not None:
+            refuse_if_terminating(found, kind, name)
+        if namespace in NAMESPACES or found is not None:
             return
         if self.strict:
             raise ApiError("NotFound", f'namespaces "{namespace}" not found')

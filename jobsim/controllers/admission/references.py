@@ -17,13 +17,9 @@ from jobsim.api.volume import PersistentVolumeClaim
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 
-class Namespace(Object):
+class ServiceAccount(Object):
     """Names of kinds that the store keeps untyped, for look-ups."""
 
-    KIND: ClassVar[str] = "Namespace"
-
-
-class ServiceAccount(Object):
     KIND: ClassVar[str] = "ServiceAccount"
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jobsim.api._struct import replace
-from jobsim.api.core import Node, PodDisruptionBudget, Service
-from jobsim.api.meta import Labels, Unstructured
+from jobsim.api.core import Namespace, Node, PodDisruptionBudget, Service
+from jobsim.api.meta import Labels
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.controllers.scheduler.columns import (
@@ -266,7 +266,7 @@ class Snapshot(NodeColumns):
             self.budgets.pop(obj.key, None)
             if not gone:
                 self.budgets[obj.key] = obj
-        elif isinstance(obj, Unstructured) and obj.kind == "Namespace" and not gone:
+        elif isinstance(obj, Namespace) and not gone:
             self.set_namespace(obj.metadata.name, obj.metadata.labels)
 
     def _apply_pod(self, pod: Pod, *, gone: bool) -> None:

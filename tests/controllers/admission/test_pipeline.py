@@ -9,7 +9,7 @@ import pytest
 
 from jobsim.api import codec
 from jobsim.api.batch import Job
-from jobsim.api.core import Node
+from jobsim.api.core import Namespace, Node
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import ObjectMeta, Unstructured
 from jobsim.api.pod import Pod
@@ -271,7 +271,7 @@ def test_namespaces() -> None:
     error = refusal(doc, strict=True)
     assert (error.code, error.message) == (404, 'namespaces "team" not found')
     there = ObjectTable()
-    there.put(Unstructured(metadata=ObjectMeta(name="team"), type_name="Namespace", group_version="v1"))
+    there.put(Namespace(metadata=ObjectMeta(name="team")))
     assert admission(strict=True).admit_manifest(doc, there).namespace == "team"
     with pytest.raises(ApiError, match="does not match the namespace sent"):
         chain.admit_manifest(doc, EMPTY, namespace="default")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobsim.api._struct import Time, replace
-from jobsim.api.core import PodDisruptionBudget, Service, ServiceSpec
-from jobsim.api.meta import Object, ObjectMeta, Unstructured
+from jobsim.api.core import Namespace, PodDisruptionBudget, Service, ServiceSpec
+from jobsim.api.meta import Object, ObjectMeta
 from jobsim.api.pod import PodStatus
 from jobsim.api.watch import WatchEvent
 from jobsim.controllers.scheduler.cycle import cycle
@@ -27,7 +27,7 @@ def test_events_of_all_kinds() -> None:
     service = Service(
         metadata=ObjectMeta(name="s", namespace="default"), spec=ServiceSpec(selector={"a": "b"})
     )
-    space = Unstructured(metadata=ObjectMeta(name="x", labels={"team": "red"}), type_name="Namespace")
+    space = Namespace(metadata=ObjectMeta(name="x", labels={"team": "red"}))
     node = make_node("n")
     for obj in (node, budget, service, space):
         snapshot.apply(heard(obj))
