@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from jobsim.api.kinds import find_kind
 from jobsim.api.meta import Object
 from jobsim.api.reader import Reader
 from jobsim.apiserver.server import Server
@@ -16,6 +17,7 @@ from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.pipeline import Admission
 from jobsim.errors import ApiError, InputError, JobsimError
 from jobsim.moment import Moment
+from jobsim.results import placement
 from jobsim.results.explain import explain
 from jobsim.results.explain_facts import clock
 from jobsim.results.files import write_file, write_folder
@@ -29,6 +31,7 @@ from jobsim.scenario import expect
 from jobsim.scenario.build import build
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
+from jobsim.scenario.network import placements
 from jobsim.scenario.refusal import Refusal
 from jobsim.units import parse_duration
 
@@ -120,7 +123,17 @@ class RunData:
         kind, slash, name = what.partition("/")
         if not slash:
             raise InputError(f"{what!r} names no object (allowed: KIND/NAME)")
-        return explain(self.log, kind, name, namespace, ended_at=self.end)
+        told = explain(self.log, kind, name, namespace, ended_at=self.end)
+        return told + "".join(f"{line}\n" for line in self._placed(kind, name, namespace))
+
+    def _placed(self, kind: str, name: str, namespace: str | None) -> list[str]:
+        """Return what a JobSet's placement costs, in words; nothing for what has none."""
+        info = find_kind(kind)
+        if info is None or info.kind != "JobSet":
+            return []
+        meant = [r for r in self.jobsets() if r["name"] == name and namespace in (None, r["namespace"])]
+        found = meant[-1].get("placement") if meant else None
+        return ["", *placement.lines(found)] if found else []
 
     def timeline(self, **options: Any) -> Picture:
         """Return the timeline, a matplotlib Figure (extra ``plot``); options of ``report.timeline``."""
@@ -184,6 +197,9 @@ class Run(RunData):
                 for s in stop.stalls
             ],
         )
+        where = placements(scenario, cluster.setup.nodes, self.reader)
+        for row in made["jobsets"]:
+            row["placement"] = None if row["deleted"] else where.get((row["namespace"], row["name"]))
         self.verdicts = tuple(expect.evaluate(scenario.expect, made))
         made["faults"] = {text: cluster.faults[text] for text in sorted(cluster.faults)}
         made["expectations"] = expect.as_rows(self.verdicts)

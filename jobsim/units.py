@@ -117,6 +117,24 @@ def format_duration(ns: int) -> str:
     return f"{days // 365}y{days % 365}d" if days < 2920 and days % 365 else f"{days // 365}y"
 
 
+def short_duration(ns: int) -> str:
+    """Return a duration in three digits and a unit; from two minutes on as kubectl's ages.
+
+    Examples
+    --------
+    >>> [short_duration(ns) for ns in (0, 1_500_000, 1_020_000_000, 45_600_000_000, 630_000_000_000)]
+    ['0s', '1.5ms', '1.02s', '45.6s', '10m']
+    """
+    if ns >= 120 * SECOND:
+        return format_duration(ns)
+    for unit, name in ((SECOND, "s"), (MILLISECOND, "ms"), (MICROSECOND, "us")):
+        if ns >= unit:
+            decimals = 2 if ns < 10 * unit else 1 if ns < 100 * unit else 0
+            number = f"{ns / unit:.{decimals}f}"
+            return f"{number.rstrip('0').rstrip('.') if decimals else number}{name}"
+    return f"{ns}ns" if ns else "0s"
+
+
 def _days_from_civil(year: int, month: int, day: int) -> int:
     year -= month <= 2
     era = year // 400

@@ -10,6 +10,7 @@ from jobsim.api.jobset import JOBSET_NAME
 from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
 from jobsim.report import tables
+from jobsim.results import placement
 from jobsim.results.explain_facts import clock
 from jobsim.results.layout import table
 from jobsim.results.log import Row, decode
@@ -35,6 +36,7 @@ def of_run(run: Run) -> str:
         _jobsets(run),
         _restarts(run),
         _goodput(run),
+        _placements(run),
         _faults(run),
         _unfinished(run),
         _expectations(run),
@@ -126,6 +128,12 @@ def _faults(run: Run) -> str:
     counts = run.summary()["faults"]
     lines = "".join(f"{count:>5} x {text}\n" for text, count in counts.items())
     return f"Faults\n{_cut(lines)}" if lines else ""
+
+
+def _placements(run: Run) -> str:
+    header, *rows = placement.cells(run.jobsets())
+    lines = table([str(cell) for cell in header], rows) if rows else ""
+    return f"{placement.TITLE}\n{_cut(lines)}" if rows else ""
 
 
 def _unfinished(run: Run) -> str:

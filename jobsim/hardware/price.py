@@ -121,7 +121,7 @@ class Score(NamedTuple):
         times: dict[str, Any] | None = None
         if self.fabric:
             times = {
-                "bytes": self.nbytes,
+                "bytes": int(self.nbytes),
                 "here_s": self.here_s,
                 "best_s": self.best_s,
                 "random_s": self.random_s,

@@ -12,6 +12,7 @@ from typing import Any
 
 from jobsim.report import tables
 from jobsim.report.timeline import timeline
+from jobsim.results import placement
 from jobsim.results.explain_facts import clock
 from jobsim.results.recorder import Recorder
 from jobsim.units import parse_duration
@@ -49,6 +50,9 @@ def page(recorder: Recorder, summary: Mapping[str, Any], *, title: str, descript
         _section("JobSets", _jobsets(summary)),
         _section("Starts and restarts", tables.restart_cells(recorder.restarts(end))[: ROWS_MAX + 1]),
         _section("Where the time went", tables.goodput_cells(recorder.goodput(end))),
+        _section(
+            "What the placement costs (of the least that would do)", placement.cells(summary["jobsets"])
+        ),
         _expected(summary),
         _warnings(summary),
     ]

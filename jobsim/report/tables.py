@@ -8,25 +8,7 @@ from jobsim.results.layout import table
 from jobsim.results.ledger import ACCOUNTS
 from jobsim.results.restarts import PARTS
 from jobsim.results.table import Table
-from jobsim.units import MICROSECOND, MILLISECOND, SECOND, format_duration
-
-
-def short_duration(ns: int) -> str:
-    """Return a duration in three digits and a unit; from two minutes on as kubectl's ages.
-
-    Examples
-    --------
-    >>> [short_duration(ns) for ns in (0, 1_500_000, 1_020_000_000, 45_600_000_000, 630_000_000_000)]
-    ['0s', '1.5ms', '1.02s', '45.6s', '10m']
-    """
-    if ns >= 120 * SECOND:
-        return format_duration(ns)
-    for unit, name in ((SECOND, "s"), (MILLISECOND, "ms"), (MICROSECOND, "us")):
-        if ns >= unit:
-            decimals = 2 if ns < 10 * unit else 1 if ns < 100 * unit else 0
-            number = f"{ns / unit:.{decimals}f}"
-            return f"{number.rstrip('0').rstrip('.') if decimals else number}{name}"
-    return f"{ns}ns" if ns else "0s"
+from jobsim.units import short_duration
 
 
 def restarts(records: Table) -> str:

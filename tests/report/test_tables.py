@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jobsim.report.tables import any_table, goodput, restarts, short_duration
+from jobsim.report.tables import any_table, goodput, restarts
 from jobsim.results.ledger import ACCOUNTS
 from jobsim.results.restarts import PARTS
 from jobsim.results.table import table
-from jobsim.units import DAY, HOUR, MILLISECOND, SECOND
+from jobsim.units import DAY, HOUR, MILLISECOND, SECOND, short_duration
 
 
 @pytest.mark.parametrize(

@@ -178,8 +178,9 @@ def build(
     for tier in range(depth):
         rate = rate / np.array([_over(host.machine, tier) for host in found], np.float64)
         level = _level(names[tier], [host.path[tier:] for host in found], rate, up)
-        share = level.up[level.of_host] / np.maximum(_sums(level, rate)[level.of_host], 1e-300)
-        rate = np.where(np.isfinite(share), rate * share, rate)
+        below = _sums(level, rate)
+        limited = np.isfinite(level.up) & (below > 0)
+        rate = rate * np.divide(level.up, below, out=np.ones(len(below)), where=limited)[level.of_host]
         tiers.append(level)
     return Topology(
         hosts=tuple(index),

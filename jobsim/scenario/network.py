@@ -1,0 +1,97 @@
+"""The network of a Scenario's nodes: pools say what machines they are, labels where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobsim.api import codec, quantity
+from jobsim.api.core import Node
+from jobsim.api.jobset import JobSet
+from jobsim.api.pod import Pod
+from jobsim.api.reader import Reader
+from jobsim.hardware import catalogue
+from jobsim.hardware.gang import Network, latest
+from jobsim.hardware.price import USUAL_BYTES, score
+from jobsim.hardware.topology import Machine
+from jobsim.hardware.topology.labels import from_nodes, guess, machine_of
+from jobsim.scenario.load import Scenario
+from jobsim.scenario.model import Pool, WorkloadSpec
+
+
+def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Network | None:
+    """Return the network of a run; None when it has no nodes.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    nodes : sequence of Node
+        Those of its fleet, in its order; Node manifests are added.
+    """
+    machines: dict[str, Machine] = {}
+    names = iter(nodes)
+    shapes, fabrics = catalogue.shapes(), catalogue.fabrics()
+    for pool in scenario.fleet or ():
+        kind = _machine_of_pool(pool, fabrics)
+        machines |= {node.name: kind for _, node in zip(range(pool.size), names, strict=False)}
+    own = [_node(manifest.data) for manifest in scenario.manifests if manifest.kind == "Node"]
+    everything = [*nodes, *(node for node in own if node is not None)]
+    if not everything:
+        return None
+    pools = [pool.shape for pool in scenario.fleet or ()]
+    devices = tuple(
+        dict.fromkeys(name for shape in (*shapes.values(), *pools) for name in shape.accelerators)
+    )
+
+    def machine(node: Node) -> Machine:
+        known = machines.get(node.name)
+        if known is None:
+            shape = guess(node, shapes)
+            if shape is None:
+                count = sum(quantity.value(node.status.capacity.get(name, 0)) for name in devices)
+                return Machine(accelerators=count, domain=count)
+            known = machine_of(shape, fabrics.get(shape.fabric), labels=node.metadata.labels)
+        return known
+
+    return Network(from_nodes({node.name: node for node in everything}.values(), machine), devices)
+
+
+def _machine_of_pool(pool: Pool, fabrics: Mapping[str, catalogue.Fabric]) -> Machine:
+    over = pool.oversubscription
+    fabric = fabrics.get(pool.fabric or pool.shape.fabric)
+    return machine_of(pool.shape, fabric, (over.rack, over.block), pool.labels)
+
+
+def _node(data: Any) -> Node | None:
+    """Return a Node manifest as an object; None when it is none (the API server will say why)."""
+    try:
+        made = codec.from_dict(codec.prune_nulls(data))
+    except codec.DecodeError:
+        return None
+    return made if isinstance(made, Node) else None
+
+
+def placements(scenario: Scenario, nodes: Sequence[Node], reader: Reader) -> dict[tuple[str, str], Any]:
+    """Return what the placement of each JobSet costs, as plain data, by namespace and name.
+
+    Only those that are there, of the pods that are there; and only where a network has more than one
+    machine to choose from.
+    """
+    network = network_of(scenario, nodes)
+    if network is None or len(network.topology.hosts) < 2:
+        return {}
+    work = {(spec.match.namespace, spec.match.jobset): spec for spec in scenario.workloads}
+    found = {}
+    for jobset in reader.list(JobSet):
+        spec = work.get(jobset.key)
+        pods = reader.by_index(Pod, "jobset", f"{jobset.namespace}/{jobset.name}")
+        where = network.where(jobset, latest(pods, spec.match.replicated_jobs if spec is not None else ()))
+        if where is not None:
+            found[jobset.key] = score(network.topology, where, _largest(spec)).row()
+    return found
+
+
+def _largest(spec: WorkloadSpec | None) -> float:
+    """Return the bytes of a workload's largest all-reduce, or the usual ones."""
+    own = [quantity.value(c.bytes) for c in spec.collectives if c.op == "all-reduce"] if spec else []
+    return float(max(own, default=USUAL_BYTES))
