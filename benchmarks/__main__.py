@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--sizes 100,1000] [--json FILE]``: tables on stdout, the same as JSON."""
+"""``python -m benchmarks [--sizes 100,1000] [--cases FILE] [--json FILE]``: tables, the same as JSON."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from benchmarks.table import table
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--sizes", default=",".join(map(str, ring.SIZES)), help="pods, comma separated")
+    parser.add_argument("--cases", type=Path, help="recorded reconciles to measure too")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
@@ -26,7 +27,9 @@ def main() -> int:
         rings.append(ring.measure_apart(size))
     print("large things ...", file=sys.stderr)
     larges = [scale.measure_apart(what) for what in scale.LIMITS]
-    smalls = [small.admission(), small.tiny(), small.contention()]
+    smalls = [small.admission(), small.tiny(), small.contention(), *small.steady()]
+    if options.cases is not None:
+        smalls.append(small.recorded(options.cases))
     print("Gang start and full restart (ratio: a pod life in bare simpy timeouts)\n")
     print(table(rings), end="\n\n")
     print("Large single things (ratio of a pod: in bare simpy timeouts)\n")

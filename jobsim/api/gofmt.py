@@ -37,6 +37,8 @@ def atoi(text: str) -> int | None:
     >>> atoi("+07"), atoi("1_0"), atoi("")
     (7, None, None)
     """
+    if len(text) < 19 and text.isdigit() and text.isascii():
+        return int(text)  # Nearly every label.
     # The length is tested first, so a text of a million digits costs nothing.
     if len(text) > 20 + text.count("0") or _ATOI.fullmatch(text) is None:
         return None

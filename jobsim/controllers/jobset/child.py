@@ -132,12 +132,7 @@ def child_of(job: Job, shares: dict[tuple[str, Counts | None], Share]) -> Child:
     share = shares.get(adds)
     if share is None:
         share = shares[adds] = Share(*adds)
-    return Child(
-        job=job,
-        attempt=UNREADABLE if attempt is None else int32(attempt),
-        outcome=outcome,
-        share=share,
-    )
+    return Child(job, UNREADABLE if attempt is None else int32(attempt), outcome, share)
 
 
 def _owned_by_a_jobset(job: Job) -> bool:
