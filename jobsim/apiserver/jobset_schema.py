@@ -1,4 +1,4 @@
-"""The JobSet's own types and what its CRD demands of them (C-API-10 to C-API-53).
+"""The JobSet's own types and what its CRD demands of them (C-API-10 to C-API-56).
 
 The table has the form of the generated one (``schema_generate``); below it are the constraints of
 the CRD and its CEL rules as predicates.  C-DIF-01: main alone has a minimum for ``replicas``.
@@ -113,6 +113,19 @@ CONSTRAINTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "jobset.StartupPolicy": {"startupPolicyOrder": {"enum": ("AnyOrder", "InOrder")}},
     "jobset.VolumeClaimPolicy": {"templates": {"maxItems": 50}},
     "jobset.VolumeRetentionPolicy": {"whenDeleted": {"enum": ("Delete", "Retain")}},
+    "jobset.JobSetStatus": {
+        "previousInPlaceRestartAttempt": {"minimum": 0},
+        "currentInPlaceRestartAttempt": {"minimum": 0},
+    },
+    "jobset.ReplicatedJobStatus": {
+        "jobRestarts": {"maxItems": 1024},
+        "jobRestartsCountTowardsMax": {"maxItems": 1024},
+    },
+    "meta.Condition": {
+        "status": {"enum": ("True", "False", "Unknown")},
+        "reason": {"pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", "maxLength": 1024},
+        "message": {"maxLength": 32768},
+    },
 }
 
 #: Metadata of a template: these survive, the rest is dropped (C-API-03).

@@ -20,6 +20,7 @@ from jobsim.api.field import (
     invalid_omitted,
     not_supported,
     required,
+    too_long,
     too_many,
     type_invalid,
 )
@@ -244,6 +245,15 @@ def _check_spec(value: Any, spec: Mapping[str, Any], path: str, errors: list[Fie
         errors.append(too_many(path, len(value), spec["maxItems"]))
     if "enum" in spec and value not in spec["enum"]:
         errors.append(not_supported(path, value, spec["enum"]))
+    if "maxLength" in spec and isinstance(value, str) and len(value) > spec["maxLength"]:
+        errors.append(too_long(path, spec["maxLength"]))
+    if "pattern" in spec and isinstance(value, str) and not _matches(spec["pattern"], value):
+        errors.append(invalid(path, value, f"{path} in body should match '{spec['pattern']}'"))
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Tell whether a text is what an anchored pattern says; Go's ``$`` is the very end."""
+    return re.fullmatch(pattern.removeprefix("^").removesuffix("$"), value) is not None
 
 
 # --- list maps ---------------------------------------------------------------------------------

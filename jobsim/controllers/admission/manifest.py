@@ -363,6 +363,13 @@ def update_jobset(doc: Document, old: Document, gates: Gates) -> dict[str, Any]:
     return doc
 
 
+def jobset_status_errors(new: JobSet, old: JobSet, gates: Gates) -> list[FieldError]:
+    """Return what the schema has against a new status (C-API-50); what is as it was is not looked at."""
+    after, before = ({"status": codec.to_data(jobset.status)} for jobset in (new, old))
+    errors = schema_crd.check(after, CRDS[gates.version], before)
+    return [error for error in errors if error.kind != "Required value"]  # Go sends its empty texts.
+
+
 def _filled(after: Object, before: Object) -> dict[str, Any]:
     meta = filled_update(after.metadata, before.metadata)
     return {field: getattr(meta, field) for field in meta.__struct_fields__}

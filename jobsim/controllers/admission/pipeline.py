@@ -209,7 +209,7 @@ class Admission:
         return new
 
     def admit_status(self, new: Object, old: Object) -> None:
-        """Refuse a status that the API server would refuse (K-JOB-06).
+        """Refuse a status that the API server would refuse (K-JOB-06, C-API-50).
 
         Raises
         ------
@@ -218,6 +218,8 @@ class Admission:
         """
         if isinstance(new, Job) and isinstance(old, Job):
             self._refuse(new, status_errors(new, old))
+        elif isinstance(new, JobSet) and isinstance(old, JobSet):
+            self._refuse(new, manifest.jobset_status_errors(new, old, self.gates))
 
     def _call_webhook(self, name: str) -> None:
         """Fail as a call to a webhook that nobody serves (failurePolicy Fail, C-WHK-01)."""
