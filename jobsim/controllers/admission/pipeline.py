@@ -26,7 +26,7 @@ from jobsim.api.writes import Delete, Evict, Write
 from jobsim.apiserver.schema_errors import Path, invalid_object
 from jobsim.apiserver.schema_meta import Known, check_meta, check_meta_update, filled_update, with_name
 from jobsim.controllers import disruption
-from jobsim.controllers.admission import manifest
+from jobsim.controllers.admission import manifest, manifest_jobset
 from jobsim.controllers.admission.job_admission import JobAdmission
 from jobsim.controllers.admission.job_validate_status import status_errors
 from jobsim.controllers.admission.namespace import new_namespace, refuse_if_immortal, refuse_if_terminating
@@ -110,7 +110,9 @@ class Admission:
         if decoded["kind"] == "JobSet":
             self._check_namespace(decoded, reader)
             self._call_webhook("mjobset.kb.io")
-            jobset = manifest.as_object(manifest.create_jobset(decoded, reader, self.gates, self.suffix))
+            jobset = manifest.as_object(
+                manifest_jobset.create_jobset(decoded, reader, self.gates, self.suffix)
+            )
             self._note_queue(jobset, reader)
             return jobset
         obj = with_name(manifest.as_object(manifest.without_system_meta(decoded)), self.suffix)
@@ -136,7 +138,7 @@ class Admission:
         decoded = manifest.decode(doc, namespace, repeated)
         if decoded["kind"] == "JobSet":
             self._check_namespace(decoded, reader)
-            return manifest.create_jobset(decoded, reader, self.gates, self.suffix)
+            return manifest_jobset.create_jobset(decoded, reader, self.gates, self.suffix)
         obj = with_name(manifest.as_object(manifest.without_system_meta(decoded)), self.suffix)
         return codec.to_dict(self.admit_create(obj.with_meta(uid=uid), reader))
 
@@ -160,7 +162,7 @@ class Admission:
         if decoded["kind"] != "JobSet":
             error = invalid("kind", decoded["kind"], "must be JobSet")
             raise invalid_object("JobSet", decoded["metadata"].get("name", ""), [error])
-        return manifest.update_jobset(decoded, stored, self.gates)
+        return manifest_jobset.update_jobset(decoded, stored, self.gates)
 
     # --- typed objects -------------------------------------------------------------------------
 
@@ -183,7 +185,7 @@ class Admission:
             return self._jobs.create(obj)
         if isinstance(obj, JobSet):
             self._call_webhook("mjobset.kb.io")
-            doc = manifest.create_jobset(codec.to_dict(obj), reader, self.gates, self.suffix)
+            doc = manifest_jobset.create_jobset(codec.to_dict(obj), reader, self.gates, self.suffix)
             created = manifest.as_object(doc)
             return replace(created, metadata=replace(obj.metadata, name=created.name))
         self._refuse(obj, check_meta(obj.metadata, obj.kind, self._known))
@@ -200,7 +202,7 @@ class Admission:
         new = replace(new, metadata=filled_update(new.metadata, old.metadata))
         if isinstance(new, JobSet):
             self._call_webhook("vjobset.kb.io")
-            doc = manifest.update_jobset(codec.to_dict(new), codec.to_dict(old), self.gates)
+            doc = manifest_jobset.update_jobset(codec.to_dict(new), codec.to_dict(old), self.gates)
             updated = manifest.as_object(doc)
             return replace(updated, metadata=new.metadata)
         if isinstance(new, Job) and isinstance(old, Job):
@@ -219,7 +221,7 @@ class Admission:
         if isinstance(new, Job) and isinstance(old, Job):
             self._refuse(new, status_errors(new, old))
         elif isinstance(new, JobSet) and isinstance(old, JobSet):
-            self._refuse(new, manifest.jobset_status_errors(new, old, self.gates))
+            self._refuse(new, manifest_jobset.jobset_status_errors(new, old, self.gates))
 
     def _call_webhook(self, name: str) -> None:
         """Fail as a call to a webhook that nobody serves (failurePolicy Fail, C-WHK-01)."""
