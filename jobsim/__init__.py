@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jobsim.hardware.collectives import Cost, collective_time
     from jobsim.hardware.collectives_placement import Placement
     from jobsim.hardware.collectives_sweep import collective_times
+    from jobsim.hardware.step_model import StepModel, training_step
     from jobsim.moment import Listing, Moment
     from jobsim.scenario.expect import Verdict
     from jobsim.scenario.load import Scenario, load_files
@@ -31,6 +32,7 @@ _HOMES = {
     "jobsim.hardware.collectives": ("Cost", "collective_time"),
     "jobsim.hardware.collectives_placement": ("Placement",),
     "jobsim.hardware.collectives_sweep": ("collective_times",),
+    "jobsim.hardware.step_model": ("StepModel", "training_step"),
     "jobsim.moment": ("Listing", "Moment"),
     "jobsim.scenario.expect": ("Verdict",),
     "jobsim.scenario.load": ("Scenario", "load_files"),
@@ -52,12 +54,14 @@ __all__ = [
     "Run",
     "RunData",
     "Scenario",
+    "StepModel",
     "Verdict",
     "collective_time",
     "collective_times",
     "load_files",
     "open_run",
     "run",
+    "training_step",
     "validate",
 ]
 

@@ -1,0 +1,1 @@
+"""The models against published tables: ``python -m benchmarks.validation``."""
