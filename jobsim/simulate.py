@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 LOG = "log.jsonl.gz"
 SUMMARY = "summary.json"
 TIMELINE = "timeline.png"
+PLACEMENT = "placement.png"
 
 
 class Rejected(JobsimError):
@@ -141,6 +142,15 @@ class RunData:
 
         return timeline(self.recorder, None, **options)
 
+    def placement(self) -> Picture | None:
+        """Return the network with the JobSets on it, a matplotlib Figure (extra ``plot``).
+
+        None when there are no racks to choose from, or no pod was ever bound.
+        """
+        from jobsim.report.figures_placement import placement as draw
+
+        return draw(self.recorder)
+
     def report(self, path: str | Path) -> Path:
         """Write the run on one page: an HTML file that needs nothing else (extra ``plot``).
 
@@ -224,7 +234,7 @@ class Run(RunData):
         folder : path
             Made if it is not there; files of an earlier run in it are replaced.
         pictures : mapping of str to callable, optional
-            What draws each picture to a path; default: the timeline, if matplotlib is installed.
+            What draws each picture to a path; default: timeline and placement, if matplotlib is installed.
 
         Raises
         ------
@@ -233,14 +243,20 @@ class Run(RunData):
         """
         target = Path(folder)
         if pictures is None:
-            pictures = {TIMELINE: lambda path: self.timeline().save(path)} if can_draw() else {}
+            pictures = self._pictures() if can_draw() else {}
         files: dict[str, Callable[[Path], object]] = {
             **pictures,
             LOG: self.log.write,
             SUMMARY: lambda path: path.write_bytes(self.summary_bytes),
         }
-        write_folder(target, files, stale=(SUMMARY, LOG, TIMELINE))
+        write_folder(target, files, stale=(SUMMARY, LOG, TIMELINE, PLACEMENT))
         return target
+
+    def _pictures(self) -> dict[str, Callable[[Path], object]]:
+        """Return what draws each picture: the timeline, and where JobSets stand if there was a choice."""
+        placed = self.placement()
+        made: dict[str, Callable[[Path], object]] = {TIMELINE: lambda path: self.timeline().save(path)}
+        return made if placed is None else {**made, PLACEMENT: placed.save}
 
 
 def can_draw() -> bool:

@@ -14,7 +14,7 @@ from jobsim.errors import InputError, InputErrors
 from jobsim.results.files import check_writable
 from jobsim.runtime.guard import BrokenLawError
 from jobsim.scenario.load import Scenario, load_files
-from jobsim.simulate import LOG, SUMMARY, TIMELINE, Rejected, Run, can_draw
+from jobsim.simulate import LOG, PLACEMENT, SUMMARY, TIMELINE, Rejected, Run, can_draw
 from jobsim.simulate import run as simulate
 
 
@@ -54,7 +54,7 @@ def _of_option(error: InputError, changes: Mapping[str, object]) -> InputError:
 @click.option("--until", metavar="TIME", help="Stop at this virtual time, such as 2h or 54d.")
 @jobset_options
 @click.option("--check-invariants", is_flag=True, help="Ask the laws of the cluster after every write.")
-@click.option("--out", metavar="DIR", help="Write summary, log and timeline to this folder.")
+@click.option("--out", metavar="DIR", help="Write summary, log and pictures to this folder.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", help="What stdout gets.")
 @click.pass_context
 def run(
@@ -106,8 +106,8 @@ def tell(note: str) -> None:
 
 
 def _save(finished: Run, out: str) -> None:
-    finished.save(out)
-    written = [SUMMARY, LOG, *([TIMELINE] if can_draw() else [])]
+    folder = finished.save(out)
+    written = [name for name in (SUMMARY, LOG, TIMELINE, PLACEMENT) if (folder / name).exists()]
     click.echo(f"wrote {', '.join(str(Path(out) / name) for name in written)}", err=True)
     if not can_draw():
         tell(f"no {TIMELINE}: matplotlib is not installed (pip install 'jobsim[plot]')")

@@ -11,6 +11,8 @@ from html import escape
 from typing import Any
 
 from jobsim.report import tables
+from jobsim.report.figures_placement import placement as draw_placement
+from jobsim.report.style import Picture
 from jobsim.report.timeline import timeline
 from jobsim.results import placement
 from jobsim.results.explain_facts import clock
@@ -43,10 +45,11 @@ def page(recorder: Recorder, summary: Mapping[str, Any], *, title: str, descript
     title, description : str
     """
     end = parse_duration(summary["simulatedSeconds"])
-    picture = b64encode(timeline(recorder).png()).decode()
+    where = draw_placement(recorder)
     sections = [
         f"<p>{escape(description)}</p>" if description else "",
-        f'<img alt="Timeline of the run" src="data:image/png;base64,{picture}">',
+        _image("Timeline of the run", timeline(recorder)),
+        "" if where is None else _image("Where JobSets stand on the network", where),
         _section("JobSets", _jobsets(summary)),
         _section("Starts and restarts", tables.restart_cells(recorder.restarts(end))[: ROWS_MAX + 1]),
         _section("Where the time went", tables.goodput_cells(recorder.goodput(end))),
@@ -67,6 +70,10 @@ def page(recorder: Recorder, summary: Mapping[str, Any], *, title: str, descript
         + "\n".join(filter(None, sections))
         + f"\n<footer>{foot}</footer>\n</body>\n</html>\n"
     )
+
+
+def _image(what: str, picture: Picture) -> str:
+    return f'<img alt="{what}" src="data:image/png;base64,{b64encode(picture.png()).decode()}">'
 
 
 def _jobsets(summary: Mapping[str, Any]) -> list[list[object]]:

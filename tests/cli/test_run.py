@@ -50,7 +50,12 @@ def test_json_is_the_summary_with_its_fixed_keys(jobsim: Jobsim, tmp_path: Path)
 
 
 def test_out_writes_all_files_and_nothing_else(saved: Path) -> None:
-    assert sorted(path.name for path in saved.iterdir()) == ["log.jsonl.gz", "summary.json", "timeline.png"]
+    assert sorted(path.name for path in saved.iterdir()) == [
+        "log.jsonl.gz",
+        "placement.png",
+        "summary.json",
+        "timeline.png",
+    ]
     assert (saved / "timeline.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in saved.parent.iterdir()] == ["run"]
 

@@ -54,16 +54,24 @@ def from_nodes(
     keys : sequence of str
         Label keys from the rack outwards, instead of a known family.
     """
-    found = list(nodes)
-    used = tuple(keys) or family(node.metadata.labels for node in found)
+    found = {node.name: node for node in nodes}
+    labels = {name: node.metadata.labels for name, node in found.items()}
+    return from_labels(labels, lambda name: machine(found[name]), keys)
+
+
+def from_labels(
+    labels: Mapping[str, Mapping[str, str]], machine: Callable[[str], Machine], keys: Sequence[str] = ()
+) -> Topology:
+    """Return the network of nodes by their names and labels; as ``from_nodes``."""
+    used = tuple(keys) or family(labels.values())
     return build(
         Host(
-            name=node.name,
-            path=tuple(node.metadata.labels.get(key, NOWHERE) for key in used) or (NOWHERE,),
-            machine=machine(node),
-            domain=next(filter(None, (node.metadata.labels.get(key, "") for key in DOMAINS)), ""),
+            name=name,
+            path=tuple(own.get(key, NOWHERE) for key in used) or (NOWHERE,),
+            machine=machine(name),
+            domain=next(filter(None, (own.get(key, "") for key in DOMAINS)), ""),
         )
-        for node in found
+        for name, own in labels.items()
     )
 
 
