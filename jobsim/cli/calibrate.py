@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 
 from jobsim.cli.options import catalogue_files
+from jobsim.errors import InputError
 from jobsim.hardware.calibrate import Calibration, Errors
 from jobsim.hardware.calibrate import calibrate as compare
 from jobsim.results.layout import table
+
+#: What a picture's file may end with.
+PICTURES = (".png", ".svg", ".pdf")
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE.json...")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", help="What stdout gets.")
 @click.option("--summary", is_flag=True, help="Data sets only, not each row.")
+@click.option("--picture", metavar="FILE.png", help="Draw bandwidth against size, with the measured points.")
 @catalogue_files
-def calibrate(files: Sequence[str], output: str, summary: bool, catalogues: Sequence[str]) -> None:
+def calibrate(
+    files: Sequence[str], output: str, summary: bool, picture: str | None, catalogues: Sequence[str]
+) -> None:
     """Compare the network model with measured collectives: predicted, measured, error.
 
     FILE holds published measurements ({"rows": [{"src", "platform" or "fabric", "coll", "nodes", "g", "S",
@@ -27,11 +35,29 @@ def calibrate(files: Sequence[str], output: str, summary: bool, catalogues: Sequ
     found = compare(files, catalogues)
     if found.left_out:
         click.echo(f"note: {found.left_out} runs have no closed form and are left out", err=True)
+    if picture is not None:
+        _draw(found, picture, catalogues)
     if output == "json":
         click.echo(json.dumps(_data(found, summary=summary), indent=2))
         return
     for text in _tables(found, summary=summary):
         click.echo(text, nl=False)
+
+
+def _draw(found: Calibration, picture: str, catalogues: Sequence[str]) -> None:
+    """Write the picture; say so."""
+    if Path(picture).suffix.lower() not in PICTURES:
+        raise InputError(f"{picture}: no kind of picture ({', '.join(PICTURES)})", path="--picture")
+    from jobsim.hardware.catalogue import fabrics
+    from jobsim.report.bandwidth import bandwidth_picture
+
+    drawn = bandwidth_picture(found, known=fabrics(catalogues))
+    try:
+        drawn.save(picture)
+    except OSError as err:
+        text = f"{picture}: cannot be written: {(err.strerror or str(err)).lower()}"
+        raise InputError(text, path="--picture") from None
+    click.echo(f"wrote {picture}", err=True)
 
 
 def _tables(found: Calibration, *, summary: bool) -> Iterator[str]:

@@ -74,7 +74,10 @@ class Measured(Struct, kw_only=True, forbid_unknown_fields=False):
 
 
 class Row(NamedTuple):
-    """One comparison; ``error`` is a share, above 0 where more was predicted than measured."""
+    """One comparison; ``error`` is a share, above 0 where more was predicted than measured.
+
+    ``domains``, ``ranks`` in each and ``nbytes`` are of measurements only.
+    """
 
     id: str
     dataset: str
@@ -85,6 +88,9 @@ class Row(NamedTuple):
     band: str
     fabric: str
     algorithm: str
+    domains: int = 0
+    ranks: int = 0
+    nbytes: float = 0.0
 
 
 class Errors(NamedTuple):
@@ -222,6 +228,9 @@ def _measured(entry: Any, known: Mapping[str, Fabric]) -> Row:
         band=next(name for name, least in BANDS if row.nbytes >= least),
         fabric=network.name,
         algorithm=cost.algorithm,
+        domains=row.nodes,
+        ranks=row.g,
+        nbytes=row.nbytes,
     )
 
 

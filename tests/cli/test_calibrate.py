@@ -61,3 +61,19 @@ def test_what_is_left_out_is_said(jobsim: Jobsim, tmp_path: Path) -> None:
     result = jobsim("calibrate", file)
     assert "note: 1 runs have no closed form" in result.stderr
     assert "astra congestion_unaware" in result.stdout
+
+
+def test_picture(jobsim: Jobsim, tmp_path: Path) -> None:
+    rows = [row for row in json.loads(MEASURED.read_text())["rows"] if row["src"] == "V3"]
+    (tmp_path / "few.json").write_text(json.dumps({"rows": rows}))
+    file = tmp_path / "bandwidth.png"
+    result = jobsim("calibrate", tmp_path / "few.json", "--summary", "--picture", file)
+    assert result.exit_code == 0
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert f"wrote {file}" in result.stderr
+    wrong = jobsim("calibrate", MEASURED, "--picture", tmp_path / "x.gif")
+    assert wrong.exit_code == 2
+    assert "no kind of picture (.png, .svg, .pdf)" in wrong.stderr
+    nowhere = jobsim("calibrate", tmp_path / "few.json", "--picture", tmp_path / "none" / "x.png")
+    assert nowhere.exit_code == 2
+    assert "cannot be written: no such file" in nowhere.stderr
