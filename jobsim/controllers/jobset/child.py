@@ -9,15 +9,18 @@ calculateReplicatedJobStatuses @08dfbdfd; C-BKT-01, C-BKT-05, C-STS-01..05, C-KE
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress, zip_longest
+from operator import is_not
+from typing import NamedTuple, TypeVar
 
 from jobsim.api.batch import Job
 from jobsim.api.gofmt import atoi, int32
-from jobsim.api.jobset import REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet, JobSetSpec
+from jobsim.api.jobset import REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
 from jobsim.controllers.jobset.construct import job_name
 
 Key = tuple[str, str]
+_T = TypeVar("_T")
 
 #: The attempt of a Job whose label is missing or no integer: below all others.
 UNREADABLE = -(2**31) - 1
@@ -42,6 +45,10 @@ class Share:
         self.counts = counts
 
 
+#: Those made so far, by what they say.
+Shares = dict[tuple[str, Counts | None], Share]
+
+
 class Child(NamedTuple):
     """A Job in one of its states.
 
@@ -63,17 +70,104 @@ class Child(NamedTuple):
 
 
 class Children(NamedTuple):
-    """The children of a JobSet by name, in cache order.
+    """The children of a JobSet, in cache order.
 
     Parameters
     ----------
     by_name : mapping of str to Child
     wanted : tuple of tuple of str
         The names of all Jobs that each replicated job asks for.
+    jobs : sequence of Job
+    kinds : mapping
+        How many there are of each (attempt, outcome).
+    shares : mapping
+        How many have each share.
     """
 
     by_name: Mapping[str, Child]
     wanted: tuple[tuple[str, ...], ...]
+    jobs: Sequence[Job]
+    kinds: Mapping[tuple[int, str], int]
+    shares: Mapping[Share, int]
+
+
+class _Look:
+    """The children of a JobSet as they were last seen, brought up to date where they changed."""
+
+    def __init__(self, jobset: JobSet) -> None:
+        self._namespace = jobset.metadata.namespace
+        self._spec = jobset.spec
+        self._wanted = wanted_names(jobset)
+        self._jobs: Sequence[Job] = ()
+        #: Of each Job its name, and what it is if it is a child.
+        self._names: list[str] = []
+        self._children: list[Child | None] = []
+        self._strangers = 0
+        self._kinds: dict[tuple[int, str], int] = {}
+        self._shares: dict[Share, int] = {}
+
+    def update(self, jobset: JobSet, jobs: Sequence[Job], shares: Shares) -> Children:
+        """Return the children among the Jobs; few differ from those of last time, and these lie together."""
+        if jobset.spec is not self._spec:
+            self._spec, self._wanted = jobset.spec, wanted_names(jobset)
+        old = self._jobs
+        shorter = min(len(jobs), len(old))
+        first = _alike(jobs, old, shorter)
+        last = _alike(reversed(jobs), reversed(old), shorter - first)
+        self._replace(first, len(old) - last, jobs[first : len(jobs) - last], shares)
+        self._jobs = jobs
+        pairs = zip(self._names, self._children, strict=True)
+        if self._strangers:
+            by_name = {name: child for name, child in pairs if child is not None}
+            jobs = [child.job for child in by_name.values()]
+        else:
+            by_name = dict(pairs)  # type: ignore[arg-type]
+        return Children(by_name, self._wanted, jobs, dict(self._kinds), dict(self._shares))
+
+    def _replace(self, first: int, end: int, fresh: Sequence[Job], shares: Shares) -> None:
+        """Put other Jobs in the place of some."""
+        before = self._children[first:end]
+        added: list[Child | None] = []
+        for job, old, child in zip_longest(fresh, self._jobs[first:end], before):
+            if job is old:
+                added.append(child)
+                continue
+            if old is not None:
+                self._note(child, -1)
+            if job is not None:
+                child = child_of(job, shares) if self._is_child(job) else None
+                self._note(child, 1)
+                added.append(child)
+        self._names[first:end] = [job.metadata.name for job in fresh]
+        self._children[first:end] = added
+
+    def _note(self, child: Child | None, amount: int) -> None:
+        """Count a child, or take it back."""
+        if child is None:
+            self._strangers += amount
+        else:
+            _count(self._kinds, (child.attempt, child.outcome), amount)
+            _count(self._shares, child.share, amount)
+
+    def _is_child(self, job: Job) -> bool:
+        if job.metadata.namespace != self._namespace:
+            return False
+        owner = job.controller()
+        return owner is not None and owner.kind == JobSet.KIND and owner.api_version == JobSet.API_VERSION
+
+
+def _alike(a: Iterable[Job], b: Iterable[Job], most: int) -> int:
+    """Return how many of ``most`` Jobs two lists begin with are the very same."""
+    return next(compress(range(most), map(is_not, a, b)), most)
+
+
+def _count(counts: dict[_T, int], key: _T, amount: int) -> None:
+    """Add to a count; zero is none."""
+    number = counts.get(key, 0) + amount
+    if number:
+        counts[key] = number
+    else:
+        del counts[key]
 
 
 class Memo:
@@ -83,35 +177,31 @@ class Memo:
     """
 
     def __init__(self) -> None:
-        self._children: dict[Key, dict[str, Child]] = {}
-        self._wanted: dict[Key, tuple[JobSetSpec, tuple[tuple[str, ...], ...]]] = {}
-        self._shares: dict[tuple[str, Counts | None], Share] = {}
+        self._looks: dict[Key, _Look] = {}
+        self._shares: Shares = {}
 
-    def children(self, jobset: JobSet, jobs: Iterable[Job]) -> Children:
+    def children(self, jobset: JobSet, jobs: Sequence[Job]) -> Children:
         """Return those Jobs of a JobSet's UID that are its children."""
-        key = jobset.key
-        last = self._children.get(key, {})
-        now: dict[str, Child] = {}
-        for job in jobs:
-            meta = job.metadata
-            name = meta.name
-            child = last.get(name)
-            if child is None or child.job is not job:
-                if meta.namespace != key[0] or not _owned_by_a_jobset(job):
-                    continue
-                child = child_of(job, self._shares)
-            now[name] = child
-        self._children[key] = now
-        spec, wanted = self._wanted.get(key, (None, ()))
-        if spec is not jobset.spec:
-            wanted = wanted_names(jobset)
-            self._wanted[key] = (jobset.spec, wanted)
-        return Children(now, wanted)
+        look = self._looks.get(jobset.key)
+        if look is None:
+            look = self._looks[jobset.key] = _Look(jobset)
+        return look.update(jobset, jobs, self._shares)
 
     def forget(self, jobset: Key) -> None:
         """Let what is known of a JobSet go."""
-        self._children.pop(jobset, None)
-        self._wanted.pop(jobset, None)
+        self._looks.pop(jobset, None)
+
+
+def children_of(jobset: JobSet, jobs: Sequence[Job]) -> Children:
+    """Look at children for the first and only time; whose they are was asked already."""
+    children = [child_of(job, {}) for job in jobs]
+    kinds: dict[tuple[int, str], int] = {}
+    shares: dict[Share, int] = {}
+    for child in children:
+        _count(kinds, (child.attempt, child.outcome), 1)
+        _count(shares, child.share, 1)
+    by_name = {child.job.metadata.name: child for child in children}
+    return Children(by_name, wanted_names(jobset), [c.job for c in by_name.values()], kinds, shares)
 
 
 def wanted_names(jobset: JobSet) -> tuple[tuple[str, ...], ...]:
@@ -123,7 +213,7 @@ def wanted_names(jobset: JobSet) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def child_of(job: Job, shares: dict[tuple[str, Counts | None], Share]) -> Child:
+def child_of(job: Job, shares: Shares) -> Child:
     """Look at a Job; ``shares`` are those made so far."""
     labels = job.metadata.labels
     attempt = atoi(labels.get(RESTART_ATTEMPT, ""))
@@ -133,11 +223,6 @@ def child_of(job: Job, shares: dict[tuple[str, Counts | None], Share]) -> Child:
     if share is None:
         share = shares[adds] = Share(*adds)
     return Child(job, UNREADABLE if attempt is None else int32(attempt), outcome, share)
-
-
-def _owned_by_a_jobset(job: Job) -> bool:
-    owner = job.controller()
-    return owner is not None and owner.kind == JobSet.KIND and owner.api_version == JobSet.API_VERSION
 
 
 def _outcome(job: Job) -> str:

@@ -5,7 +5,7 @@ Source: jobset pkg/controllers/jobset_controller.go getChildJobs, deleteJobs @08
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jobsim.api.batch import Job
@@ -13,7 +13,7 @@ from jobsim.api.gofmt import atoi, atoi_error, int32
 from jobsim.api.jobset import JOB_INDEX, JOB_RESTART_ATTEMPT, REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
 from jobsim.api.plan import Step, parallel
 from jobsim.api.writes import Delete
-from jobsim.controllers.jobset.child import UNREADABLE, Child, Share
+from jobsim.controllers.jobset.child import UNREADABLE, Children, Share
 from jobsim.controllers.jobset.draft import PARALLEL_WRITES_MAX, Draft, PassError, check_index
 from jobsim.controllers.jobset.job_restarts import job_restarts
 
@@ -25,10 +25,10 @@ class Buckets(NamedTuple):
     successful: list[Job]
     failed: list[Job]
     previous: list[Job]
-    shares: list[Share]
+    shares: Mapping[Share, int]
 
 
-def bucket(children: Iterable[Child], draft: Draft) -> Buckets:
+def bucket(children: Children, draft: Draft) -> Buckets:
     """Sort child Jobs into buckets (C-BKT-02..05).
 
     Raises
@@ -36,20 +36,26 @@ def bucket(children: Iterable[Child], draft: Draft) -> Buckets:
     PassError
         A label is missing or no integer.
     """
-    buckets = Buckets([], [], [], [], [])
-    current = {"": buckets.active, "Complete": buckets.successful, "Failed": buckets.failed}
-    attempts = _Attempts(draft.jobset)
     restarts = draft.jobset.status.restarts
     alone = draft.gates.restart_job
-    shares = buckets.shares
-    for job, attempt, outcome, share in children:
+    if len(children.kinds) == 1 and not alone:
+        # Most of the time all are alike.
+        ((attempt, outcome),) = children.kinds
+        if attempt >= restarts:
+            lists = {"": [], "Complete": [], "Failed": [], outcome: [*children.jobs]}
+            return Buckets(lists[""], lists["Complete"], lists["Failed"], [], children.shares)
+    shares: dict[Share, int] = {}
+    buckets = Buckets([], [], [], [], shares)
+    current = {"": buckets.active, "Complete": buckets.successful, "Failed": buckets.failed}
+    attempts = _Attempts(draft.jobset)
+    for job, attempt, outcome, share in children.by_name.values():
         if attempt < restarts or (alone and attempts.outdated_alone(job)):
             if attempt == UNREADABLE:
                 raise PassError(atoi_error(job.metadata.labels.get(RESTART_ATTEMPT, "")))
             buckets.previous.append(job)
         else:
             current[outcome].append(job)
-            shares.append(share)
+            shares[share] = shares.get(share, 0) + 1
     return buckets
 
 

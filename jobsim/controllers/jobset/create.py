@@ -5,12 +5,16 @@ Source: jobset pkg/controllers/jobset_controller.go reconcileReplicatedJobs @08d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import compress, count
+from operator import not_
+
 from jobsim.api.batch import Job
 from jobsim.api.gofmt import quote
 from jobsim.api.jobset import JobSet, ReplicatedJob
 from jobsim.api.plan import Chain, OnError, Step
 from jobsim.api.writes import Create
-from jobsim.controllers.jobset.child import Children
+from jobsim.controllers.jobset.child import Child, Children
 from jobsim.controllers.jobset.conditions import IN_ORDER_COMPLETED, IN_ORDER_IN_PROGRESS, set_condition
 from jobsim.controllers.jobset.construct import JobBuilder
 from jobsim.controllers.jobset.depends_on import dependencies_met
@@ -36,7 +40,7 @@ def create_missing_jobs(draft: Draft, children: Children, statuses: Statuses, *,
     blocked = previous_left and _blocking(jobset)
     replicas: dict[str, int] = {}
     for rjob, names in zip(spec.replicated_jobs, children.wanted, strict=True):
-        missing = [] if blocked else [i for i, name in enumerate(names) if name not in children.by_name]
+        missing = [] if blocked else _missing(names, children.by_name)
         # Jobs are built before anything is asked, so a panic while building comes first.
         jobs = _build(draft, rjob, missing) if missing else []
         replicas[rjob.name] = rjob.replicas
@@ -51,6 +55,11 @@ def create_missing_jobs(draft: Draft, children: Children, statuses: Statuses, *,
             return
     if ordered:
         set_condition(draft, IN_ORDER_COMPLETED)
+
+
+def _missing(names: tuple[str, ...], there: Mapping[str, Child]) -> list[int]:
+    """Return the places of names that are not there; most often none."""
+    return list(compress(count(), map(not_, map(there.__contains__, names))))
 
 
 def _blocking(jobset: JobSet) -> bool:

@@ -17,7 +17,7 @@ from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.apiserver import index
-from jobsim.controllers.jobset.child import Children, Memo, child_of, wanted_names
+from jobsim.controllers.jobset.child import Children, Memo, children_of
 from jobsim.controllers.jobset.construct import subdomain
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.controllers.jobset.in_place_restart import uses_in_place_restart
@@ -53,8 +53,7 @@ class Seen(Struct, kw_only=False):
         """Return what decisions ask of each child."""
         if self.known is not None:
             return self.known
-        by_name = {job.metadata.name: child_of(job, {}) for job in self.children}
-        return Children(by_name, wanted_names(self.jobset))
+        return children_of(self.jobset, self.children)
 
 
 def observe(reader: Reader, namespace: str, name: str, gates: Gates, memo: Memo | None = None) -> Seen | None:
@@ -76,7 +75,7 @@ def observe(reader: Reader, namespace: str, name: str, gates: Gates, memo: Memo 
     known = memo.children(jobset, reader.by_index(Job, index.OWNER_UID, jobset.metadata.uid))
     return Seen(
         jobset,
-        children=[child.job for child in known.by_name.values()],
+        children=known.jobs,
         known=known,
         service_exists=reader.get(Service, namespace, subdomain(jobset)) is not None,
         pods=_pods(reader, jobset, gates),

@@ -51,7 +51,7 @@ def reconcile(seen: Seen, now: int, gates: Gates) -> Plan:
     draft = Draft(jobset, now, gates)
     children = seen.looked_at()
     try:
-        buckets = bucket(children.by_name.values(), draft)
+        buckets = bucket(children, draft)
         statuses = update_replicated_jobs_status(draft, buckets)
         if not _finished(draft, buckets) and not _decided(draft, buckets, statuses):
             create_service(draft, exists=seen.service_exists)
@@ -129,7 +129,7 @@ class _AfterScaling(Struct):
             return NOTHING
         draft = Draft(self.seen.jobset, self.now, self.gates)
         children = self.seen.looked_at()
-        buckets = bucket(children.by_name.values(), draft)
+        buckets = bucket(children, draft)
         statuses = update_replicated_jobs_status(draft, buckets)
         _decided(draft, buckets, statuses)
         draft.steps.clear()  # Done by now.

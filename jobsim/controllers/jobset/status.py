@@ -5,7 +5,6 @@ Source: jobset pkg/controllers/jobset_controller.go calculateReplicatedJobStatus
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from operator import attrgetter
 
@@ -50,7 +49,7 @@ def _counts(draft: Draft, buckets: Buckets) -> dict[str, list[int]]:
     """Count the current Jobs of each replicated job (C-STS-01..05)."""
     counts = {rjob.name: [0, 0, 0, 0, 0] for rjob in draft.jobset.spec.replicated_jobs}
     # Of a thousand Jobs only a few differ in what they add.
-    for share, number in Counter(buckets.shares).items():
+    for share, number in buckets.shares.items():
         # A Job without the label belongs to none, even if some replicated job has an empty name.
         count = counts.get(share.replicated_job) if share.replicated_job else None
         if count is None:
