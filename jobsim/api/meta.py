@@ -141,4 +141,8 @@ def condition(conditions: tuple[Condition, ...], type_: str) -> Condition | None
 
 def is_true(conditions: tuple[Condition, ...], type_: str) -> bool:
     """Tell whether a condition of this type is present with status True."""
-    return any(c.type == type_ and c.status == "True" for c in conditions)
+    # A generator would cost more than the few conditions there are.
+    for item in conditions:  # noqa: SIM110
+        if item.type == type_ and item.status == "True":
+            return True
+    return False

@@ -21,6 +21,10 @@ from jobsim.workload.behaviour import PodBehaviour
 #: Templates and states of one instant that are remembered.
 _KEPT_MAX = 8
 
+#: Writes that ``_for_pod`` addresses to another pod.
+_ADDRESSED = {PatchPodStatus, Delete}
+_NEVER = {NEVER}
+
 #: All of a pod that decides about its stages, apart from its sandbox and its behaviour.
 _Traits = tuple[
     tuple[Container, ...],
@@ -110,8 +114,8 @@ def _says_no_name(stage: Stage) -> bool:
     box = stage.sandbox
     return (
         not stage.events
-        and all(type(write) in (PatchPodStatus, Delete) for write in stage.writes)
-        and all(run.restart_at == NEVER for run in (*box.init, *box.apps))
+        and {type(write) for write in stage.writes} <= _ADDRESSED
+        and {run.restart_at for run in (*box.init, *box.apps)} <= _NEVER
     )
 
 
