@@ -61,6 +61,10 @@ def life_spans(life: PodLife, end: int) -> list[Span]:
         steps.append((life.terminating, "terminating"))
     elif life.finished >= 0:
         steps.append((life.finished, life.outcome.lower()))
+    for i, time in enumerate(life.held or ()):
+        # Held back by a barrier it is as far as one whose containers start; then it runs again.
+        if time >= life.running >= 0 and (life.finished < 0 or time < life.finished):
+            steps.append((time, "ready" if i % 2 else "starting"))
     seen = sorted((time, order, phase) for order, (time, phase) in enumerate(steps) if time >= 0)
     last = end if life.gone < 0 else life.gone
     times = [time for time, _, _ in seen[1:]] + [last]

@@ -107,7 +107,8 @@ def _jobset(record: JobSetRecord, pid: int, end: int) -> Iterator[TraceEvent]:
 def _restart(restart: Restart, pid: int, end: int) -> Iterator[TraceEvent]:
     """Yield a restart and, nested in it, its parts."""
     boundaries = restart.boundaries(end)
-    name = f"restart {restart.number}" if restart.kind == "jobset" else restart.kind
+    names = {"jobset": f"restart {restart.number}", "in-place": f"restart in place {restart.number}"}
+    name = names.get(restart.kind, restart.kind)
     told = {"outcome": restart.outcome, "job": restart.job, "pod": restart.pod, "reason": restart.reason}
     args = {key: value for key, value in told.items() if value}
     yield _slice(pid, 2, name, boundaries[0], boundaries[-1], args=args)

@@ -144,11 +144,13 @@ def _heights(what: str, count: int, strips: int) -> list[float]:
 def _title(recorder: Recorder, found: Sequence[Slot]) -> str:
     records = list(recorder.jobsets.values())
     restarts = sum(record.jobset.status.restarts for record in records)
+    in_place = sum(r.kind == "in-place" for record in records for r in record.clock.records)
     names = sorted({record.gang.name for record in records})
     who = names[0] if len(names) == 1 else f"{len(records)} JobSets"
     racks = {slot.rack for slot in found} - {""}
     where = f" in {_many(len(racks), 'rack')}" if len(racks) > 1 else ""
-    return f"{who}: {_many(len(found), 'pod')}{where}, {_many(restarts, 'restart')}"
+    told = f"{who}: {_many(len(found), 'pod')}{where}, {_many(restarts, 'restart')}"
+    return f"{told}, {in_place:,} in place" if in_place else told
 
 
 def _many(count: int, noun: str) -> str:
@@ -300,13 +302,17 @@ def _states(record: JobSetRecord, end: int) -> list[tuple[int, int, str]]:
     return found
 
 
+#: What restarts are called in a picture.
+_RESTARTS = {"jobset": "restart {}", "job": "Job restart", "in-place": "in place {}"}
+
+
 def _mark_restarts(axes: Sequence[Axes], records: Sequence[JobSetRecord], scale: TimeScale) -> None:
     """Draw a line where each restart began; label as many as can be read."""
     marks = sorted(
-        (scale(restart.begin), f"restart {restart.number}" if restart.kind == "jobset" else "Job restart")
+        (scale(restart.begin), _RESTARTS[restart.kind].format(restart.number))
         for record in records
         for restart in record.clock.records
-        if restart.kind in ("jobset", "job") and scale.start <= restart.begin <= scale.end
+        if restart.kind in _RESTARTS and scale.start <= restart.begin <= scale.end
     )
     crowded = len(marks) > 60
     free_from = -scale.length

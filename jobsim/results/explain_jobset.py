@@ -22,6 +22,13 @@ _ENDS = {
     "start": "the last new pod is ready",
     "restore": "the gang steps",
 }
+#: The same of a restart in place.
+_ENDS_IN_PLACE = {
+    "detect": "a restarted or new pod's agent announces the next attempt",
+    "decide": "the JobSet makes the attempt before outdated",
+    "teardown": "the last pod's containers are restarted",
+    "start": "the barrier lets the last pod go on",
+}
 _LIKE_MESSAGES_MAX = 3
 
 
@@ -156,16 +163,23 @@ def _restart(restart: Restart, now: int) -> list[str]:
         "ended": "until the end of the JobSet",
         "open": "so far, and the gang does not step yet",
     }
-    what = {"start": "start", "resume": "resumption", "jobset": f"restart {restart.number}"}
+    what = {
+        "start": "start",
+        "resume": "resumption",
+        "jobset": f"restart {restart.number}",
+        "in-place": f"restart in place into attempt {restart.number}",
+    }
     title = what.get(restart.kind, f"restart of Job {restart.job}")
     lines = [f"{title} at {clock(restart.begin)}: {total} {outcomes[restart.outcome]}"]
-    if restart.kind in ("jobset", "job"):
+    if restart.kind in ("jobset", "job", "in-place"):
         code = f" with exit code {restart.exit_code}" if restart.exit_code else ""
         where = f" on node {restart.node}" if restart.node else ""
         how = "failed" if code else "was lost"
         if restart.pod:
             lines.append(f"  why: pod {restart.pod}{where} {how}{code}")
-        if restart.job:
+        if restart.kind == "in-place":
+            lines.append("       so all pods restart their containers where they are")
+        elif restart.job:
             lines.append(f"       so Job {restart.job} failed: {_why(restart)}")
         if restart.rule:
             said = f": {restart.action_message}" if restart.action_message else ""
@@ -176,11 +190,13 @@ def _restart(restart: Restart, now: int) -> list[str]:
 def restart_lines(restart: Restart, now: int) -> list[str]:
     """Return the walk of a restart: one line a part that took time, with the instant it ended."""
     boundaries = restart.boundaries(now)
+    ends = _ENDS | _ENDS_IN_PLACE if restart.kind == "in-place" else _ENDS
     lines = []
     for i, (part, spent) in enumerate(restart.parts(now).items()):
         if spent:
             over = part != restart.lacks
-            until = _ENDS[part] if over else f"not yet: {_ENDS[part]}"
+            end = ends[part]
+            until = end if over else f"not yet: {end}"
             lines.append(f"  {part:<9} {clock(spent):>10}  {clock(boundaries[i + 1]):>12}  {until}")
     return lines
 

@@ -40,6 +40,8 @@ def restart_title(restart: Restart) -> str:
     """Return ``restart 1 of the JobSet`` or ``a restart of Job x``."""
     if restart.kind == "jobset":
         return f"restart {restart.number} of the JobSet"
+    if restart.kind == "in-place":
+        return f"restart in place of the JobSet into attempt {restart.number}"
     return f"a restart of Job {restart.job}"
 
 
@@ -61,7 +63,7 @@ def _origin(life: PodLife, record: JobSetRecord | None) -> list[str]:
         return [f"  {clock(life.created)}: created as {place}"]
     why = "the start"
     for restart in record.clock.records:
-        if restart.begin <= life.created and restart.kind in ("jobset", "job"):
+        if restart.begin <= life.created and restart.kind in ("jobset", "job", "in-place"):
             why = restart_title(restart)
     return [f"  {clock(life.created)}: created as {place}, JobSet {life.jobset}; after {why}"]
 
@@ -127,6 +129,17 @@ def _running(life: PodLife) -> list[str]:
         )
     if life.ready > life.running:
         lines.append(f"  {clock(life.ready)}: Ready")
+    if life.restarts:
+        times = "once" if life.restarts == 1 else f"{life.restarts} times"
+        last = f", the last time at {clock(life.restarted)}" if life.restarted >= 0 else ""
+        lines.append(f"    its containers were restarted {times}{last}")
+    if life.held:
+        over = len(life.held) % 2 == 0
+        since = clock(life.held[-2 if over else -1])
+        until = f"until {clock(life.held[-1])}" if over else "and still is"
+        lines.append(
+            f"  {since}: held back by its agent's barrier {until}; it announced attempt {life.in_place}"
+        )
     return lines
 
 

@@ -5,7 +5,8 @@ by one per change, so a change costs the same with 10 pods and with 100,000.
 
 - A Job is *current* when its restart-attempt is the JobSet's (or greater), as the controller reads it
   (C-BKT-03).
-- A pod *runs* in phase Running without a deletionTimestamp.
+- A pod *runs* in phase Running without a deletionTimestamp, unless a barrier holds it back
+  (``results.in_place``).
 - A Job is *whole* when it is Complete, or when it is neither Failed nor being deleted and as many pods run
   as it can still use: min(parallelism, completions - succeeded pods - failed indexes).  Finished pods count
   as run.
@@ -21,85 +22,12 @@ from operator import sub
 from typing import Protocol
 
 from jobsim.api.batch import Job
-from jobsim.api.jobset import REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
+from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Condition
 from jobsim.api.watch import WatchEvent
+from jobsim.results.in_place import Barrier, attempt_begun
 from jobsim.results.lives import NEVER, PodLife
-
-
-class RjobTrack:
-    """A ReplicatedJob: how many of its current Jobs are whole and complete."""
-
-    __slots__ = ("after_complete", "after_ready", "complete", "due", "replicas", "whole")
-
-    def __init__(self, replicas: int) -> None:
-        self.replicas = max(replicas, 0)
-        self.after_complete: list[str] = []
-        self.after_ready: list[str] = []
-        self.whole = self.complete = 0
-        self.due = False
-
-    @property
-    def is_whole(self) -> bool:
-        return self.whole >= self.replicas
-
-
-class JobTrack:
-    """One child Job: what it wants, what it has, and when it got into trouble."""
-
-    __slots__ = (
-        "attempt",
-        "bound",
-        "complete",
-        "completions",
-        "failed",
-        "failed_at",
-        "failed_indexes",
-        "failure",
-        "failure_target_at",
-        "gang",
-        "lost_at",
-        "lost_pod",
-        "name",
-        "parallelism",
-        "rjob",
-        "running",
-        "succeeded",
-        "terminating",
-        "there",
-        "uid",
-        "unready",
-        "waiting",
-        "whole",
-    )
-
-    def __init__(self, gang: Gang, job: Job) -> None:
-        labels = job.metadata.labels
-        self.gang = gang
-        self.name, self.uid = job.name, job.uid
-        self.rjob = labels.get(REPLICATED_JOB_NAME, "")
-        attempt = labels.get(RESTART_ATTEMPT, "")
-        self.attempt = int(attempt) if attempt.isdecimal() else 0
-        self.running = self.succeeded = self.waiting = self.unready = self.failed_indexes = 0
-        self.there = self.bound = 0
-        self.complete = self.failed = self.terminating = self.whole = False
-        self.lost_at = self.failure_target_at = self.failed_at = NEVER
-        self.lost_pod: PodLife | None = None
-        self.failure: Condition | None = None
-        self.parallelism = 1
-        self.completions: int | None = None
-
-    def wanted(self) -> int:
-        """Return how many pods it can use at once from now on."""
-        if self.completions is None:
-            return 0 if self.succeeded else self.parallelism
-        return min(self.parallelism, self.completions - self.succeeded - self.failed_indexes)
-
-    def is_whole(self) -> bool:
-        """Whether it has all pods that it can still use."""
-        if self.complete:
-            return True
-        return not self.failed and not self.terminating and self.running >= self.wanted()
+from jobsim.results.tracks import JobTrack, RjobTrack
 
 
 class RestartClock(Protocol):
@@ -114,6 +42,9 @@ class RestartClock(Protocol):
 
     def restarted(self, kind: str, gang: Gang, cause: JobTrack | None, time: int) -> None:
         """The JobSet counted a restart (of itself, or of one Job)."""
+
+    def restarted_in_place(self, attempt: int, gang: Gang, cause: JobTrack, time: int) -> bool:
+        """Pods restart in place into an attempt; tell whether that begins here."""
 
     def pod(self, life: PodLife, time: int) -> None:
         """A pod of a current Job changed."""
@@ -154,6 +85,7 @@ class Gang:
         self.waiting = self.unready = 0
         self.growing = False
         self._missing = 0
+        self.barrier = Barrier()
         self._clock, self._ledger = clock, ledger
         self._read_spec(jobset)
         if not self.suspended:
@@ -195,6 +127,10 @@ class Gang:
             self._restart(time)
         elif _job_restarts(jobset) > _job_restarts(old):
             self._clock.restarted("job", self, self._cause(), time)
+        elif (attempt := attempt_begun(old.status, jobset.status)) is not None:
+            self._restart_in_place(attempt, time)
+        for life, track in self.barrier.move(jobset.status):
+            self.pod(life, track, time)
         self._ledger.update(self, time)
 
     def _read_spec(self, jobset: JobSet) -> None:
@@ -230,6 +166,13 @@ class Gang:
                 self._count_job(job, 1)
         self._find_due()
         self.growing = False
+
+    def _restart_in_place(self, attempt: int, time: int) -> None:
+        """The pods that are left behind restart into an attempt, where they are."""
+        lost = [job for job in self.jobs.values() if job.lost_at >= 0 and self.is_current(job)]
+        cause = min(lost, key=lambda job: job.lost_at, default=None)
+        if cause is not None and self._clock.restarted_in_place(attempt, self, cause, time):
+            self._ledger.restarted(time)
 
     def _cause(self) -> JobTrack | None:
         """Return the failed Job that the JobSet's condition names, else the one that failed first."""
@@ -350,6 +293,7 @@ class Gang:
         """Take in a change of a pod of one of its Jobs."""
         current = track.attempt >= self.last.status.restarts
         clock = self._clock
+        self.barrier.look(life, track, time)
         if current and clock.open is not None:
             self._ledger.settle(time)
             clock.pod(life, time)

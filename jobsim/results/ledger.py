@@ -150,6 +150,8 @@ class Ledger:
                 self.accounts["useful"] -= self._undoable
                 self.accounts["rework"] += self._undoable
             self._undoable = 0
+            # Even one that takes no time ends with a step of its own.
+            self._stepping = False
 
     def close(self, time: int) -> None:
         """End the JobSet's time."""

@@ -3,6 +3,9 @@
 What pictures, counts and ledgers know of a pod: when it was created, found unschedulable, bound, running,
 ready, told to stop, finished, gone; and how it ended.  An instant that did not come is ``NEVER``.  Each
 instant is the first of its kind: a pod that turns ready twice became ready once (``unready`` tells now).
+Only ``restarted`` and ``released`` are the last: of a restart of its app containers (``restarts`` counts
+them), and of a barrier of in-place restart that held it back (``in_place``: the attempt that it announced;
+``held``: when it was held back and let go, in turn).
 """
 
 from __future__ import annotations
@@ -12,12 +15,19 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from jobsim.api.jobset import JOB_INDEX, JOBSET_NAME, REPLICATED_JOB_NAME, RESTART_ATTEMPT
+from jobsim.api.jobset import (
+    IN_PLACE_RESTART_ATTEMPT,
+    JOB_INDEX,
+    JOBSET_NAME,
+    REPLICATED_JOB_NAME,
+    RESTART_ATTEMPT,
+)
+from jobsim.api.meta import Labels
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.watch import WatchEvent
 
 if TYPE_CHECKING:
-    from jobsim.results.gang import JobTrack
+    from jobsim.results.tracks import JobTrack
 
 NEVER = -1
 NOTHING = (False,) * 7
@@ -28,7 +38,7 @@ COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 #: The instants, in the order of a life without trouble.
 INSTANTS = ("created", "unschedulable", "bound", "running", "ready", "terminating", "finished", "gone")
 _TEXTS = ("namespace", "name", "jobset", "rjob", "job", "node", "outcome", "reason")
-_NUMBERS = ("serial", "index", "job_index", "attempt", "exit_code")
+_NUMBERS = ("serial", "index", "job_index", "attempt", "exit_code", "restarts", "in_place")
 #: Gone pods are packed so many at once.
 _PACKED = 512
 
@@ -41,11 +51,18 @@ class PodLife:
         *_TEXTS,
         *_NUMBERS,
         "counted",
+        "held",
+        "is_between",
+        "is_done",
+        "is_held",
+        "is_ready",
         "is_running",
         "is_unready",
         "is_waiting",
         "news",
         "owner_uid",
+        "released",
+        "restarted",
         "track",
     )
 
@@ -70,11 +87,20 @@ class PodLife:
     job_index: int
     attempt: int
     exit_code: int
+    restarts: int
+    in_place: int
     owner_uid: str
+    held: array[int] | None
+    is_between: bool
+    is_done: bool
+    is_held: bool
+    is_ready: bool
     is_running: bool
     is_unready: bool
     is_waiting: bool
     news: int
+    released: int
+    restarted: int
     counted: tuple[bool, ...]
     track: JobTrack | None
 
@@ -82,8 +108,11 @@ class PodLife:
         self.created = self.unschedulable = self.bound = self.running = NEVER
         self.ready = self.terminating = self.finished = self.gone = NEVER
         self.node = self.outcome = self.reason = ""
-        self.exit_code = 0
+        self.exit_code = self.restarts = 0
+        self.in_place = self.released = self.restarted = NEVER
         self.is_running = self.is_unready = self.is_waiting = False
+        self.is_between = self.is_done = self.is_held = self.is_ready = False
+        self.held = None
         self.news = NEWS
         self.counted = NOTHING
         self.track = None
@@ -91,12 +120,12 @@ class PodLife:
     def counts(self) -> tuple[bool, ...]:
         """Return what it counts for in its Job: running, waiting, unready, succeeded, failed, there, bound.
 
-        A pod is there until it is over or told to stop.
+        A pod is there until it is over or told to stop.  One that a barrier holds back does not run.
         """
         outcome = self.outcome
         there = not outcome and self.terminating < 0 and self.gone < 0
         return (
-            self.is_running,
+            self.is_running and not self.is_held,
             self.is_waiting,
             self.is_unready,
             outcome == "Succeeded",
@@ -135,6 +164,7 @@ class PodLives:
         self._numbers = {name: array("q") for name in (*INSTANTS, *_NUMBERS)}
         self._texts: dict[str, list[str]] = {name: [] for name in _TEXTS}
         self._shared: dict[str, str] = {}
+        self._held: dict[int, array[int]] = {}
         self._gone: list[PodLife] = []
 
     def __len__(self) -> int:
@@ -155,6 +185,8 @@ class PodLives:
             news = NEWS
         if not isinstance(old, Pod) or old.status is not pod.status:
             news = _update_status(life, pod.status, time)
+        if old is None or old.metadata.annotations is not meta.annotations:
+            news = _note_attempt(life, meta.annotations) or news
         if life.bound < 0 and pod.spec.node_name:
             life.bound = time
             life.node = pod.spec.node_name
@@ -180,6 +212,9 @@ class PodLives:
         for name, texts in self._texts.items():
             found = list(map(attrgetter(name), self._gone))
             texts.extend(found if name == "name" else map(share, found, found))
+        for life in self._gone:
+            if life.held is not None:
+                self._held[life.serial] = life.held
         self._gone.clear()
 
     def __iter__(self) -> Iterator[PodLife]:
@@ -196,6 +231,7 @@ class PodLives:
             life = PodLife()
             for name, column in columns.items():
                 setattr(life, name, column[i])
+            life.held = self._held.get(life.serial)
             yield life
         while coming is not None:
             yield coming
@@ -210,6 +246,11 @@ def _update_status(life: PodLife, status: PodStatus, time: int) -> int:
         if life.running < 0:
             life.running = time
         life.is_running = True
+        _note_restarts(life, status, time)
+    elif phase == "Pending":
+        # All its containers start again (K-POD-31).
+        life.is_running = False
+        _note_restarts(life, status, time)
     elif phase in ("Succeeded", "Failed"):
         life.is_running = False
         if life.finished < 0:
@@ -221,7 +262,8 @@ def _update_status(life: PodLife, status: PodStatus, time: int) -> int:
     for condition in status.conditions:
         type_ = condition.type
         if type_ == "Ready":
-            if condition.status != "True":
+            life.is_ready = condition.status == "True"
+            if not life.is_ready:
                 unready = life.ready >= 0
             elif life.ready < 0:
                 life.ready = time
@@ -234,9 +276,36 @@ def _update_status(life: PodLife, status: PodStatus, time: int) -> int:
     return news
 
 
+def _note_restarts(life: PodLife, status: PodStatus, time: int) -> None:
+    """Keep how often its app containers were restarted, and the exit code of one that failed."""
+    restarts, done = 0, bool(status.container_statuses)
+    for container in status.container_statuses:
+        restarts += container.restart_count
+        over = container.state.terminated
+        done = done and over is not None and not over.exit_code
+        ended = over or container.last_state.terminated
+        if ended is not None and ended.exit_code and ended.reason != "RestartingAllContainers":
+            life.exit_code = ended.exit_code
+    life.is_done = done
+    if restarts > life.restarts:
+        life.restarts, life.restarted = restarts, time
+        life.is_between = True
+
+
+def _note_attempt(life: PodLife, annotations: Labels) -> int:
+    """Keep the attempt that the pod's agent announced; return ``NEWS`` if there is one."""
+    text = annotations.get(IN_PLACE_RESTART_ATTEMPT)
+    attempt = NEVER if text is None else _number(text)
+    if attempt == life.in_place:
+        return NO_NEWS
+    life.in_place = attempt
+    life.is_between = False
+    return NEWS
+
+
 def _note_exit(life: PodLife, status: PodStatus) -> None:
     """Keep the exit code and reason of the container that failed first in the list."""
-    life.reason = status.reason
+    life.exit_code, life.reason = 0, status.reason
     for container in status.container_statuses:
         ended = container.state.terminated
         if ended is not None and ended.exit_code:

@@ -1,8 +1,8 @@
 """Restarts, taken apart: how long each part of the walk (design, section 7) took.
 
-One record per start, per resume from suspension, per restart of the JobSet, and per restart of one Job
-(gate RestartJob).  A record runs from its trigger to the next step of the gang, and its eight parts sum to
-that exactly:
+One record per start, per resume from suspension, per restart of the JobSet, per restart of one Job
+(gate RestartJob), and per restart in place (gate InPlaceRestart).  A record runs from its trigger to the
+next step of the gang, and its eight parts sum to that exactly:
 
 ========  ===============================================================  ==============
 part      ends with                                                        rows of the walk
@@ -18,6 +18,10 @@ place     the last pod of a current Job is bound                           10
 start     the last pod of a current Job runs and is Ready (the first time) 11, 12
 restore   the gang steps (``results.ledger``)                              13
 ========  ===============================================================  ==============
+
+Of a restart in place: *detect* ends when the first agent announces the next attempt (of a pod that
+restarted, or of one that took the place of a failed one), *decide* with the JobSet's status, *teardown* when
+the last pod's containers are restarted, *start* when the barrier lets the last pod go on.
 
 A boundary that was not seen, or that came before the one ahead of it, takes that one's instant; none lies
 beyond the end: a gang that steps before its last pod is Ready has a start that ends with the step.  A Job
@@ -38,7 +42,8 @@ from jobsim.results.lives import NEVER, PodLife
 from jobsim.results.table import Table, table
 
 if TYPE_CHECKING:
-    from jobsim.results.gang import Gang, JobTrack
+    from jobsim.results.gang import Gang
+    from jobsim.results.tracks import JobTrack
 
 PARTS = ("detect", "drain", "decide", "teardown", "create", "place", "start", "restore")
 #: Positions of the boundaries: part i runs from boundary i to i + 1.
@@ -50,9 +55,9 @@ class Restart:
 
     Attributes
     ----------
-    kind : {"start", "resume", "jobset", "job"}
+    kind : {"start", "resume", "jobset", "job", "in-place"}
     number : int
-        The JobSet's restarts after it (for ``job``: restarts of its Jobs).
+        The JobSet's restarts after it (for ``job``: restarts of its Jobs; for ``in-place``: the attempt).
     outcome : {"stepped", "superseded", "suspended", "ended", "open"}
     job, pod, node, reason, message : str
         The failed Job, the pod that it lost first and that pod's node, the Job's failure.
@@ -164,6 +169,25 @@ class RestartClock:
         record.see(_DECIDED, time)
         self._begin(record)
 
+    def restarted_in_place(self, attempt: int, gang: Gang, cause: JobTrack, time: int) -> bool:
+        """Begin a restart in place where the gang lost a pod; tell whether it is one of its own.
+
+        One that is part of what is open already (new pods that meet in their first attempt) is not.
+        """
+        before = self.open
+        begin = cause.lost_at
+        if before is not None:
+            if before.kind != "in-place" or attempt <= before.number:
+                return False
+            begin = time
+            self.closed("superseded", time, "start")
+        record = Restart("in-place", attempt, begin)
+        record.blame(cause, gang)
+        record.see(_DETECTED, gang.barrier.ahead_since)
+        record.see(_DECIDED, time)
+        self._begin(record)
+        return True
+
     def pod(self, life: PodLife, time: int) -> None:
         """Take in a change of a pod of a current Job."""
         record = self.open
@@ -179,7 +203,9 @@ class RestartClock:
                 record.pods_created += 1
         if life.bound == time:
             seen[_PLACED] = time
-        if life.ready == time or life.running == time:
+        if record.kind == "in-place" and life.restarted == time:
+            seen[_TORN_DOWN] = time
+        if life.ready == time or life.running == time or life.released == time:
             seen[_STARTED] = time
 
     def job_gone(self, job: JobTrack, time: int) -> None:
