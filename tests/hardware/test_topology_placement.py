@@ -50,6 +50,10 @@ class TestFootprint:
         where = on("h0-0-0", "h0-0-1", "h0-0-0", "h0-0-1", ranks=4)
         assert (where.domains, where.machines, where.ranks) == (2, 2, 8)
 
+    def test_pods_that_follow_each_other_on_a_host_have_the_same_accelerators(self) -> None:
+        where = on("h0-0-0", "h0-0-1", "h0-0-0")
+        assert (where.domains, where.ranks, where.least) == (2, 8, 2)
+
     def test_trays_of_one_domain(self) -> None:
         tray = Machine(accelerators=4, nic=50.0, domain=72)
         net = build(Host(f"t{i}", (f"r{i // 18}",), tray) for i in range(36))

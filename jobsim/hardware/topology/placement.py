@@ -81,7 +81,9 @@ def footprint(topology: Topology, ranks: Iterable[tuple[str, int]]) -> Footprint
     machine = topology.machine(int(hosts[0]))
     room = max(machine.domain, machine.accelerators)
     least = -(-total // room) if total and room else len(first)
-    return Footprint(hosts, len(machines), -(-max(total, pods) // len(first)), least, machine)
+    each = -(-max(total, pods) // len(first))
+    # Pods that were on a machine one after another had the same accelerators.
+    return Footprint(hosts, len(machines), min(each, room) if room else each, min(least, len(first)), machine)
 
 
 def crossings(level: Level, hosts: IntArray) -> IntArray:
