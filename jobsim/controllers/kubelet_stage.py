@@ -69,6 +69,8 @@ class Seen(Struct):
         Images of the node, and since (or from) when they are complete, ns.
     up : bool
         The kubelet runs and reaches the API server.
+    linger_ns : int
+        How long its containers stay at least when they are told to end (the grace period still holds).
     """
 
     pod: Pod
@@ -78,6 +80,7 @@ class Seen(Struct):
     images: Mapping[str, int] = {}
     profile: KubeletProfile = REAL
     up: bool = True
+    linger_ns: int = 0
 
 
 class Stage(Struct):
@@ -164,7 +167,8 @@ def stop(seen: Seen, box: Sandbox, now: int, grace_s: int | None = None) -> Stag
         return Stage(at=now, sandbox=gone, writes=(*released, final_delete(pod)))
     if grace_s is None:
         grace_s = pod.metadata.deletion_grace_period_seconds or 0
-    stop_ns = machine.sample(seen.behaviour.stop, "stop") + _pre_stop_ns(pod.spec.containers)
+    stop_ns = max(machine.sample(seen.behaviour.stop, "stop"), seen.linger_ns)
+    stop_ns += _pre_stop_ns(pod.spec.containers)
     after = begin_stop(box, machine, now, max(grace_s, GRACE_MIN_S), stop_ns)
     if after.stage == "over":
         return transition(seen, box, after, now)

@@ -206,7 +206,14 @@ class Watcher:
         """Take no notice of what is no change."""
 
     def progress(
-        self, time: int, namespace: str, name: str, state: str, pace: tuple[int, int] | None = None
+        self,
+        time: int,
+        namespace: str,
+        name: str,
+        state: str,
+        pace: tuple[int, int] | None = None,
+        blame: str = "",
+        useful_ns: int | None = None,
     ) -> None:
         """Take no notice of training: nothing trains here."""
 

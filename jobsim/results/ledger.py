@@ -29,10 +29,10 @@ A JobSet's time ends with its terminalState, its deletion, or the run.  A step o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jobsim.results.lives import NEVER
+from jobsim.results.losses import Losses
 
 if TYPE_CHECKING:
     from jobsim.results.gang import Gang
@@ -52,6 +52,16 @@ STATES = ("waiting", "initialising", "loading", "stepping", "checkpointing", "st
 _STEPS = ("useful", "checkpoint")
 
 
+class StepClock(Protocol):
+    """Who wants to hear of steps (``results.restarts``)."""
+
+    def step(self, time: int) -> None:
+        """The gang has stepped since ``time``."""
+
+    def undone(self, ns: int) -> None:
+        """Step time was lost."""
+
+
 class Ledger:
     """The accounts of one JobSet, ns.
 
@@ -59,17 +69,19 @@ class Ledger:
     ----------
     created : int
         When its time begins.
-    on_step : callable
-        Told the instant of the first step after a time without.
+    clock : StepClock
+        Told the instant of the first step after a time without, and what was undone.
     """
 
-    def __init__(self, created: int, on_step: Callable[[int], None]) -> None:
+    def __init__(self, created: int, clock: StepClock) -> None:
         self.accounts = dict.fromkeys(ACCOUNTS, 0)
         self.created = created
         self.ended = NEVER
         self._account = "starting"
         self._since = created
-        self._on_step = on_step
+        self._clock = clock
+        self.losses = Losses()
+        self._blame = ""
         self._stepped = False
         self._stepping = False
         self._work = ""
@@ -92,15 +104,20 @@ class Ledger:
             self.stretches.append((self._since, account))
         if account in _STEPS:
             if not self._stepping:
-                self._on_step(self._since)
+                self._clock.step(self._since)
             self._stepping = self._stepped = True
+            self.losses.stepped(self._since, time)
         else:
+            if self._stepping and self._work != "done":
+                self.losses.stopped(self._since)
             self._stepping = False
+            self.losses.idle(span)
         if account == "useful":
             # What is less than a nanosecond is carried on, so that looking at a ledger never changes it.
             beyond = self._step - self._nominal
             degraded, self._carry = divmod(span * beyond + self._carry, self._step)
             self.accounts["degraded"] += degraded
+            self.losses.slowed(degraded, self._blame)
             span -= degraded
             self._undoable += span
         self.accounts[account] += span
@@ -113,7 +130,15 @@ class Ledger:
         self.settle(time)
         self._account = self._judge(gang)
 
-    def progress(self, gang: Gang, time: int, state: str, pace: tuple[int, int] | None) -> None:
+    def hit(self, time: int, cause: str) -> None:
+        """Take in that a failure of some cause hit it."""
+        if self.ended < 0:
+            self.settle(time)
+            self.losses.blame(time, cause)
+
+    def progress(
+        self, gang: Gang, time: int, state: str, pace: tuple[int, int] | None = None, blame: str = ""
+    ) -> None:
         """Take in what the training workload reports of itself.
 
         Parameters
@@ -122,20 +147,32 @@ class Ledger:
             One of ``STATES``.
         pace : (int, int) or None
             While stepping: nominal and present time of a step, ns; None: they are the same.
+        blame : str
+            What makes them differ.
         """
         assert state in STATES, state
         if self.ended >= 0:
             return
         self.settle(time)
-        self._work = state
+        self._work, self._blame = state, blame
         nominal, step = (1, 1) if pace is None else pace
         self._nominal, self._step, self._carry = min(nominal, step), step, 0
         self._account = self._judge(gang)
+
+    def correct(self, useful_ns: int | None) -> None:
+        """Take out what rounding at changes of pace left: useful is the nominal time of whole steps."""
+        if useful_ns is not None and self.ended < 0:
+            rest = self.accounts["useful"] - useful_ns
+            if -self.accounts["degraded"] <= rest:
+                self.accounts["useful"] -= rest
+                self.accounts["degraded"] += rest
 
     def undone(self, time: int, ns: int, beyond_ns: int) -> None:
         """Move step time that a failure undid to rework, ``beyond_ns`` of it from degraded."""
         if self.ended < 0:
             self.settle(time)
+            self._clock.undone(ns)
+            self.losses.undone(ns)
             for account, most in (("degraded", min(beyond_ns, ns)), ("useful", ns), ("degraded", ns)):
                 moved = min(ns, most, self.accounts[account])
                 self.accounts[account] -= moved
@@ -146,7 +183,9 @@ class Ledger:
         """Begin a new attempt: without a workload all step time of the last one is undone."""
         if self.ended < 0:
             self.settle(time)
-            if not self._work:
+            if not self._work and self._undoable:
+                self._clock.undone(self._undoable)
+                self.losses.undone(self._undoable)
                 self.accounts["useful"] -= self._undoable
                 self.accounts["rework"] += self._undoable
             self._undoable = 0

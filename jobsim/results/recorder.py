@@ -32,7 +32,7 @@ class JobSetRecord:
 
     def __init__(self, jobset: JobSet, time: int) -> None:
         self.clock = RestartClock()
-        self.ledger = Ledger(time, self.clock.step)
+        self.ledger = Ledger(time, self.clock)
         self.gang = Gang(jobset, time, self.clock, self.ledger)
         self.deleted = False
         #: Changes of conditions: (time, type, status).
@@ -117,11 +117,19 @@ class Recorder:
         if kind == "progress":
             record = self._by_name.get(f"{fields['namespace']}/{fields['name']}")
             if record is not None:
-                record.ledger.progress(record.gang, time, fields["state"], _pace(fields.get("pace")))
+                record.ledger.progress(
+                    record.gang, time, fields["state"], _pace(fields.get("pace")), fields.get("blame", "")
+                )
+                record.ledger.correct(fields.get("useful"))
         elif kind == "undone":
             record = self._by_name.get(f"{fields['namespace']}/{fields['name']}")
             if record is not None:
                 record.ledger.undone(time, fields["ns"], fields.get("beyond", 0))
+        elif kind in ("failure", "fault"):
+            for name in fields.get("jobsets", ()):
+                record = self._by_name.get(name)
+                if record is not None and fields["effect"] != "degrade":
+                    record.ledger.hit(time, fields.get("cause", "scripted"))
         elif kind == "warning":
             self.warnings.append(fields["text"])
 
@@ -143,13 +151,25 @@ class Recorder:
             )
 
     def progress(
-        self, time: int, namespace: str, name: str, state: str, pace: tuple[int, int] | None = None
+        self,
+        time: int,
+        namespace: str,
+        name: str,
+        state: str,
+        pace: tuple[int, int] | None = None,
+        blame: str = "",
+        useful_ns: int | None = None,
     ) -> None:
         """Take in that the training of a JobSet is in a state from now on (``ledger.STATES``).
 
-        ``pace``: nominal and present time of a step, ns, where they differ.
+        ``pace``: nominal and present time of a step, ns, where they differ; ``blame``: what is to blame.
+        ``useful_ns``: nominal time of all steps that count, where the pace has changed.
         """
-        extra = {} if pace is None else {"pace": list(pace)}
+        extra: dict[str, Any] = {} if pace is None else {"pace": list(pace)}
+        if blame:
+            extra["blame"] = blame
+        if useful_ns is not None:
+            extra["useful"] = useful_ns
         self.note(time, "progress", namespace=namespace, name=name, state=state, **extra)
 
     def undone(self, time: int, namespace: str, name: str, ns: int, beyond_ns: int = 0) -> None:

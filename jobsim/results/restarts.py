@@ -78,6 +78,8 @@ class Restart:
         self._seen = [NEVER] * 9
         self._seen[_BEGIN] = begin
         self._replaced: set[str] = set()
+        #: Step time that it undid, ns.
+        self.rework_ns = 0
         #: The part that was not over when the record ended without a step.
         self.lacks = ""
 
@@ -132,6 +134,7 @@ class RestartClock:
         self.records: list[Restart] = []
         #: The record that waits for a step, if one does.
         self.open: Restart | None = None
+        self._undone = 0
 
     def _begin(self, record: Restart) -> None:
         self.records.append(record)
@@ -166,6 +169,7 @@ class RestartClock:
         record._replaced = replaced
         if cause is not None:
             record.blame(cause, gang)
+        record.rework_ns, self._undone = self._undone, 0
         record.see(_DECIDED, time)
         self._begin(record)
 
@@ -217,7 +221,12 @@ class RestartClock:
 
     def step(self, time: int) -> None:
         """The gang has stepped since ``time``."""
+        self._undone = 0
         self.closed("stepped", time, "")
+
+    def undone(self, ns: int) -> None:
+        """Step time was lost: the restart that follows has undone it."""
+        self._undone += ns
 
     def closed(self, outcome: str, time: int, lacks: str) -> None:
         """End the open record, if there is one; ``lacks``: the part that was not over."""
@@ -246,7 +255,8 @@ def restarts_table(jobsets: Iterable[tuple[str, str, RestartClock]], now: int) -
     -------
     Table
         namespace, name, kind, number, outcome, job, pod, node, exit_code, reason, rule: as in ``Restart``;
-        begin_ns, total_ns and one column ``<part>_ns`` per part: int64, ns.
+        begin_ns, total_ns, one column ``<part>_ns`` per part, and rework_ns, the step time that it undid
+        (before its begin, so not in its total): int64, ns.
     """
     texts = ("kind", "outcome", "job", "pod", "node", "reason", "rule")
     rows = []
@@ -263,7 +273,8 @@ def restarts_table(jobsets: Iterable[tuple[str, str, RestartClock]], now: int) -
                     record.begin,
                     instants[-1] - record.begin,
                     *record.parts(now).values(),
+                    record.rework_ns,
                 )
             )
-    numbers = ("number", "exit_code", "begin_ns", "total_ns", *(f"{part}_ns" for part in PARTS))
+    numbers = ("number", "exit_code", "begin_ns", "total_ns", *(f"{part}_ns" for part in PARTS), "rework_ns")
     return table(("namespace", "name", *texts), numbers, rows)

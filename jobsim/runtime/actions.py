@@ -188,6 +188,10 @@ class Actor:
         taints = [codec.to_data(t) for t in (*kept, *action.taints)]
         self._send(_patch("Node", "", action.name, {"spec": {"taints": taints}}))
 
+    def cordon(self, name: str) -> None:
+        """Keep new pods away from a node."""
+        self._send(_patch("Node", "", name, {"spec": {"unschedulable": True}}))
+
     def uncordon(self, name: str) -> None:
         """Let pods be scheduled to a node again."""
         self._send(_patch("Node", "", name, {"spec": {"unschedulable": False}}))

@@ -1,30 +1,20 @@
-"""Scripted failures in time: a pod's container ends, a node goes dark, is lost, drained or slow."""
+"""Chaos: all that breaks in a run, scripted at a time or left to chance and calendar."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
-from jobsim.api._struct import replace
 from jobsim.api.core import Node
-from jobsim.api.pod import Pod
 from jobsim.apiserver.store import Store
-from jobsim.controllers.timing import PRESSURE_TRANSITION_NS
-from jobsim.laws import Fixed, quantile
-from jobsim.rng import uniform
 from jobsim.runtime.actions import Actor, pods_named
 from jobsim.runtime.engine import Engine
+from jobsim.runtime.hazards import Hazards
 from jobsim.runtime.kubelet import Kubelets
 from jobsim.runtime.nodes import Nodes
-from jobsim.runtime.setup import Failure
-
-
-class Notes(Protocol):
-    """Who keeps what happened."""
-
-    def note(self, time: int, kind: str, **fields: Any) -> None:
-        """Take something that is no change of an object."""
-        ...
+from jobsim.runtime.outages import Outages
+from jobsim.runtime.setup import Failure, Setup
+from jobsim.runtime.strikes import Hit, Notes, Strikes
+from jobsim.runtime.training import Training
 
 
 class Chaos:
@@ -32,7 +22,9 @@ class Chaos:
 
     Parameters
     ----------
-    engine, store, kubelets, nodes, actor, seed :
+    engine, store, kubelets, nodes, actor, training :
+    setup : Setup
+        Its seed, ``failures``, ``plans`` and ``traced``.
     notes : Notes
     warn : callable
         Takes what could not be done.
@@ -45,104 +37,67 @@ class Chaos:
         kubelets: Kubelets,
         nodes: Nodes,
         actor: Actor,
-        seed: int,
+        training: Training,
+        setup: Setup,
         notes: Notes,
         warn: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._store = store
-        self._kubelets = kubelets
-        self._nodes = nodes
-        self._actor = actor
-        self._seed = seed
-        self._notes = notes
+        self._setup = setup
         self._warn = warn
+        self.outages = Outages(store, nodes, actor, training.slow)
+        training.slowness = self.outages.slowness
+        self._strikes = Strikes(engine, store, kubelets, training, self.outages, notes, setup.seed)
+        self.hazards = Hazards(engine, store, self._strikes, setup.seed, warn)
         self._planned = 0
 
     def hopeful(self) -> bool:
-        """Tell whether a failure or a repair is still to come."""
+        """Tell whether a scripted failure, or a repair, is still to come."""
+        return self._planned > 0 or self.hazards.hopeful()
+
+    def scripted(self) -> bool:
+        """Tell whether a scripted failure or its repair is still to come."""
         return self._planned > 0
 
-    def schedule(self, failures: tuple[Failure, ...]) -> None:
-        """Set a timer for each failure, at the time when it shows."""
-        for number, failure in enumerate(failures):
-            seen = failure.at + quantile(failure.detect, uniform(self._seed, "detect", number))
-            self._planned += 1
-            self._engine.at(seen, self._strike, failure, number)
+    def start(self) -> None:
+        """Set a timer for each scripted failure, and let chance begin."""
+        seen: dict[tuple[str, int], int] = {}
+        for failure in self._setup.failures:
+            key = (failure.pod or failure.node, failure.at)
+            seen[key] = seen.get(key, 0) + 1
+            self._later(failure.at, self._strike, failure, ("script", *key, seen[key]))
+        self.hazards.start(self._setup.plans, self._setup.traced)
 
-    def _strike(self, failure: Failure, number: int) -> None:
+    def _later(self, time: int, callback: Callable[..., None], *args: object) -> None:
+        self._planned += 1
+        self._engine.at(time, self._come, callback, args)
+
+    def _come(self, callback: Callable[..., None], args: tuple[object, ...]) -> None:
         self._planned -= 1
-        if failure.pod:
-            self._strike_pod(failure)
-        else:
-            self._strike_node(failure, number)
+        callback(*args)
 
-    def _strike_pod(self, failure: Failure) -> None:
-        hit = pods_named(self._store, failure.pod)
-        curable = self._curable(failure)
-        for pod in hit:
-            if self._fail_pod(pod, failure, curable=curable is not False):
-                return
-        why = "its container does not run then" if hit else "there is no such pod then"
+    def _strike(self, failure: Failure, key: tuple[str | int, ...]) -> None:
+        hit = self._pod_hit(failure, key) if failure.pod else self._node_hit(failure, key)
+        if hit is not None:
+            self._strikes.strike(hit, self._later, _nothing)
+
+    def _pod_hit(self, failure: Failure, key: tuple[str | int, ...]) -> Hit | None:
+        found = pods_named(self._store, failure.pod)
+        for pod in found:
+            if self._strikes.runs(pod):
+                return Hit(failure.fault, pod.name, (), key, pods=(pod,), down=0)
+        why = "its container does not run then" if found else "there is no such pod then"
         self._warn(f"failure of pod {failure.pod} at {failure.at / 1e9:g}s has no effect: {why}")
+        return None
 
-    def _strike_node(self, failure: Failure, number: int) -> None:
-        name = failure.node
-        if self._store.get(Node, "", name) is None:
-            self._warn(
-                f"failure of node {name} at {failure.at / 1e9:g}s has no effect: there is no such node then"
-            )
-            return
-        if self._curable(failure):
-            self._note("pods-fail", name, inPlace=True)
-            for pod in list(self._store.by_index(Pod, "node", name)):
-                self._fail_pod(pod, failure, curable=True)
-            return
-        self._note(failure.effect, name)
-        match failure.effect:
-            case "crash":
-                self._nodes.crash(name)
-            case "lose":
-                self._nodes.lose(name)
-            case "drain":
-                self._actor.drains.begin(name)
-            case "shutdown":
-                self._nodes.shut_down(name)
-            case "memory-pressure" | "disk-pressure" | "pid-pressure":
-                self._nodes.press(name, failure.effect.partition("-")[0])
-                if failure.repair is None:
-                    # The pod that went made room: only the condition lingers.
-                    failure = replace(failure, repair=Fixed(value=PRESSURE_TRANSITION_NS))
-            case _:
-                raise AssertionError(f"failure {failure} has an effect that nobody knows")
-        if failure.repair is not None:
-            down = quantile(failure.repair, uniform(self._seed, "repair", number))
-            self._planned += 1
-            self._engine.after(down, self._repair, failure)
+    def _node_hit(self, failure: Failure, key: tuple[str | int, ...]) -> Hit | None:
+        if self._store.get(Node, "", failure.node) is not None:
+            return Hit(failure.fault, failure.node, (failure.node,), key)
+        why = "there is no such node then"
+        self._warn(f"failure of node {failure.node} at {failure.at / 1e9:g}s has no effect: {why}")
+        return None
 
-    def _fail_pod(self, pod: Pod, failure: Failure, *, curable: bool) -> bool:
-        """Let a pod fail now; tell whether a container of it ran."""
-        if not self._kubelets.fail(pod, failure.exit_code, failure.reason, curable=curable):
-            return False
-        more = {} if failure.in_place is None else {"inPlace": curable}
-        self._note("pod-fails", pod.name, exitCode=failure.exit_code, **more)
-        return True
 
-    def _curable(self, failure: Failure) -> bool | None:
-        """Tell whether a container restart cures a fault; None: nothing is said of that."""
-        if failure.in_place is None:
-            return None
-        # Keyed by what fails and when, so that no other entry moves it.
-        return uniform(self._seed, "in-place", failure.pod, failure.node, failure.at) < failure.in_place
-
-    def _repair(self, failure: Failure) -> None:
-        self._planned -= 1
-        self._note("repair", failure.node)
-        if failure.effect == "drain":
-            self._actor.drains.end(failure.node)
-            self._actor.uncordon(failure.node)
-        else:
-            self._nodes.repair(failure.node)
-
-    def _note(self, effect: str, entity: str, **more: Any) -> None:
-        self._notes.note(self._engine.now, "failure", effect=effect, entity=entity, **more)
+def _nothing() -> None:
+    """Let a fault be over without consequences."""

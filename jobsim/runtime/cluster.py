@@ -70,7 +70,14 @@ class Recorder(Protocol):
         ...
 
     def progress(
-        self, time: int, namespace: str, name: str, state: str, pace: tuple[int, int] | None = None
+        self,
+        time: int,
+        namespace: str,
+        name: str,
+        state: str,
+        pace: tuple[int, int] | None = None,
+        blame: str = "",
+        useful_ns: int | None = None,
     ) -> None:
         """Take a change of a gang's state."""
         ...
@@ -140,7 +147,8 @@ class Cluster:
             self._kubelets,
             self._nodes,
             self._user,
-            setup.seed,
+            self._training,
+            setup,
             recorder,
             self.warn,
         )
@@ -207,7 +215,7 @@ class Cluster:
             setup.workloads,
             setup.seed,
             self.recorder,
-            lambda pod, code: self._finish(pod, code),
+            self._kubelets.finish,
         )
         Agents(
             engine,
@@ -217,9 +225,8 @@ class Cluster:
             self._training.hold,
             self._lag("in-place-restart-agent"),
         )
-
-    def _finish(self, pod: Any, code: int) -> None:
-        self._kubelets.finish(pod, code)
+        if any(workload.on_termination for workload in setup.workloads):
+            self._kubelets.linger_ns = self._training.linger_ns
 
     # -- parts ---------------------------------------------------------------------------------
 
@@ -301,7 +308,7 @@ class Cluster:
             except ApiError as err:
                 refused.append((submission, err))
         self._user.schedule(self.setup.actions)
-        self._chaos.schedule(self.setup.failures)
+        self._chaos.start()
         self._trouble.schedule()
         return refused
 
@@ -348,7 +355,11 @@ class Cluster:
         engine, store = self.engine, self.store
         revision, look_at = -1, 0
         while (upcoming := engine.peek()) is not None and upcoming <= limit:
-            engine.run(min(limit, max(look_at, upcoming)), PROGRESS_TIMERS)
+            background = self._chaos.hazards.next()
+            if background is not None and upcoming >= background and self._over():
+                return Stop(at=engine.now, reason="finished")
+            pause = look_at if background is None else min(look_at, background - 1)
+            engine.run(min(limit, max(pause, upcoming)), PROGRESS_TIMERS)
             if progress is not None:
                 progress(engine.now, engine.fired)
             if store.revision != revision:
@@ -357,7 +368,7 @@ class Cluster:
                 if not self._hopeful():
                     return Stop(at=engine.now if until is None else until, reason="stalled")
                 look_at = engine.now + STALL_NS
-        if upcoming is not None:
+        if upcoming is not None and not (upcoming == self._chaos.hazards.next() and self._over()):
             return Stop(at=limit, reason="limit" if until is None else "until")
         if until is not None and self._unfinished():
             return Stop(at=until, reason="until")
@@ -373,6 +384,17 @@ class Cluster:
             or any(controller.hopeful() for controller in self._controllers)
             or any(part.hopeful() for part in others)
         )
+
+    def _over(self) -> bool:
+        """Tell whether all is done that anybody wanted, so that what may still break does not count."""
+        if self._unfinished() or self._pending_submissions or self._chaos.scripted():
+            return False
+        if self.setup.until is not None and not self.setup.submissions:
+            return False  # A fleet by itself, to watch it break.
+        if any(pod.status.phase in ("", "Pending", "Running") for pod in self.store.list(Pod)):
+            return False
+        others: tuple[Hopeful, ...] = (*self._controllers, self._kubelets, self._user)
+        return not any(part.hopeful() for part in others)
 
     def _unfinished(self) -> bool:
         """Tell whether a JobSet is still there without a terminal state."""

@@ -93,6 +93,8 @@ class Kubelets:
         self._down = False
         self._siblings = Siblings()
         self._agent_runs: AgentRuns | None = None
+        #: How long a pod that is told to end has to stay, ns (``Training.linger_ns``).
+        self.linger_ns: Callable[[Pod], int] | None = None
         self._informer = Informer(engine, store, self._hear, ("Pod",), lag)
 
     # -- hearing -------------------------------------------------------------------------------
@@ -151,6 +153,7 @@ class Kubelets:
             images=self._images.get(node, {}),
             profile=self._profile,
             up=node not in self._dark,
+            linger_ns=self.linger_ns(state.pod) if self.linger_ns and state.pod.terminating else 0,
         )
 
     def tell_agents(self, hear: AgentRuns) -> None:
@@ -257,15 +260,15 @@ class Kubelets:
     # -- from outside --------------------------------------------------------------------------
 
     def fail(self, pod: Pod, exit_code: int, reason: str = "", *, curable: bool = True) -> bool:
-        """End a pod's first app container now; tell whether one was running.
-
-        Parameters
-        ----------
-        curable : bool
-            What the manifest says of restarts happens; otherwise the pod fails for good.
-        """
+        """End a pod's first app container now (not ``curable``: for good); tell whether one was running."""
         decide = kubelet.fail_container if curable else kubelet.fail_pod
         return self.intervene(pod, lambda seen, now: decide(seen, now, exit_code, reason=reason))
+
+    def runs(self, pod: Pod) -> bool:
+        """Tell whether a pod's first app container runs, and its kubelet lives."""
+        state = self._pods.get(pod.metadata.uid)
+        seen = None if state is None or state.busy else self._seen(state)
+        return seen is not None and kubelet.fail_container(seen, self._engine.now, 1) is not None
 
     def finish(
         self, pod: Pod, exit_code: int, container: str = "", conditions: tuple[Condition, ...] = ()

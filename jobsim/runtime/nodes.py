@@ -6,6 +6,7 @@ that counts is when a silent one last did.
 
 from __future__ import annotations
 
+from jobsim.api._struct import replace
 from jobsim.api.core import Node
 from jobsim.api.meta import condition
 from jobsim.api.pod import Pod
@@ -152,7 +153,7 @@ class Nodes:
         """Bring a machine back: its Node object if it was lost, its kubelet in any case."""
         lost = self._lost.pop(name, None)
         if lost is not None:
-            self._cloud_client.send(Create(obj=lost))
+            self._cloud_client.send(Create(obj=_as_new(lost)))
         self._silent.pop(name, None)
         self._closing.pop(name, None)
         if self._paused is not None:
@@ -161,3 +162,9 @@ class Nodes:
         self._kubelets.recover(name)
         self._report(name)
         self._look()
+
+
+def _as_new(node: Node) -> Node:
+    """Return a node as its machine registers itself: open, without what the control plane had found."""
+    own = tuple(taint for taint in node.spec.taints if not taint.key.startswith("node.kubernetes.io/"))
+    return replace(node, spec=replace(node.spec, unschedulable=False, taints=own))

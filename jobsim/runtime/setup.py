@@ -13,6 +13,7 @@ from jobsim.api._struct import Struct
 from jobsim.api.core import Node, Taint
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.controllers.kubelet import REAL, KubeletProfile
+from jobsim.hardware.failures.plans import Fault, Plan, TracedFault
 from jobsim.laws import ZERO, Law
 from jobsim.units import DAY, SECOND
 from jobsim.workload.behaviour import PodRule
@@ -104,32 +105,13 @@ class Action(Struct):
     docs: tuple[Submission, ...] = ()
 
 
-#: What happens to a node; "" for failures of pods.
-NodeEffect = Literal[
-    "", "crash", "lose", "drain", "shutdown", "memory-pressure", "disk-pressure", "pid-pressure"
-]
-
-
 class Failure(Struct):
-    """A scripted fault of a pod or of a node.
-
-    Parameters
-    ----------
-    in_place : float or None
-        Share of such faults that a container restart cures: a curable one of a node fails the containers
-        of its pods instead; one of a pod that is not fails the pod for good.  None: a pod's are all
-        curable, a node's none.
-    """
+    """A scripted fault of a pod (by its name without suffix) or of a node."""
 
     at: int
+    fault: Fault
     pod: str = ""
-    exit_code: int = 1
-    reason: str = ""
     node: str = ""
-    effect: NodeEffect = ""
-    repair: Law | None = None
-    detect: Law = ZERO
-    in_place: float | None = None
 
 
 class ErrorFault(Struct):
@@ -199,6 +181,8 @@ class Setup(Struct):
     workloads: tuple[Workload, ...] = ()
     actions: tuple[Action, ...] = ()
     failures: tuple[Failure, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    traced: tuple[TracedFault, ...] = ()
     control: Control = Control()
     faults: Faults = Faults()
     kubelet: KubeletProfile = REAL

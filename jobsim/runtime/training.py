@@ -6,10 +6,8 @@ arithmetic (``workload.training``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
 
-from jobsim.api._struct import replace
 from jobsim.api.jobset import JOBSET_NAME, REPLICATED_JOB_NAME, RESTART_ATTEMPT, JobSet
 from jobsim.api.meta import is_true
 from jobsim.api.pod import Pod
@@ -17,74 +15,27 @@ from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.store import Store
 from jobsim.laws import Law, quantile
 from jobsim.rng import uniform
-from jobsim.runtime.engine import Engine, Timer
+from jobsim.runtime.engine import Engine
+from jobsim.runtime.gang import Gang, Key, Ledger, Member, Saving
+from jobsim.units import SECOND
+from jobsim.workload.checkpoint import safest
 from jobsim.workload.training import (
-    Progress,
     Stretch,
     Workload,
     advance,
+    break_off,
+    due_levels,
     interrupt,
     is_done,
+    persisted,
     repace,
     steps_ahead,
+    written,
 )
 
-Key = tuple[str, str]
 
-
-class Ledger(Protocol):
-    """Who accounts for a gang's time (``results.ledger``)."""
-
-    def progress(
-        self, time: int, namespace: str, name: str, state: str, pace: tuple[int, int] | None = None
-    ) -> None:
-        """Take note that a gang's state changed; ``pace``: nominal and present step time, if they differ."""
-        ...
-
-    def undone(self, time: int, namespace: str, name: str, ns: int, beyond_ns: int = 0) -> None:
-        """Take note that a failure undid step time, some of it beyond nominal."""
-        ...
-
-
-def wanted_pods(jobset: JobSet, replicated_jobs: tuple[str, ...]) -> int:
-    """Return how many pods make a gang whole."""
-    total = 0
-    for rjob in jobset.spec.replicated_jobs:
-        if replicated_jobs and rjob.name not in replicated_jobs:
-            continue
-        spec = rjob.template.spec
-        parallelism = 1 if spec.parallelism is None else spec.parallelism
-        completions = parallelism if spec.completions is None else spec.completions
-        total += rjob.replicas * min(parallelism, completions)
-    return total
-
-
-class _Gang:
-    """One workload on one JobSet object."""
-
-    def __init__(self, workload: Workload, jobset: JobSet) -> None:
-        self.workload = workload
-        self.key = jobset.key
-        self.uid = jobset.uid
-        self.wanted = wanted_pods(jobset, workload.replicated_jobs)
-        self.attempt = str(jobset.status.restarts)
-        #: Ready pods by uid: the JobSet's attempt that they are of, and restarts of their containers.
-        self.ready: dict[str, tuple[str, int]] = {}
-        self.progress = Progress()
-        self.whole = False
-        self.done = False
-        self.starts = 0
-        self.writes = 0
-        #: Time of one step as things are (``workload.step_ns`` is the nominal one).
-        self.step_ns = workload.step_ns
-        self.stretch: Stretch | None = None
-        self.stretch_since = 0
-        self.timer: Timer | None = None
-
-    @property
-    def ready_now(self) -> int:
-        """Number of ready pods of the current attempt."""
-        return sum(1 for attempt, _ in self.ready.values() if attempt == self.attempt)
+def _sound(_: str) -> tuple[float, str]:
+    return 1.0, ""
 
 
 def _restarts(pod: Pod) -> int:
@@ -101,6 +52,11 @@ class Training:
     ledger : Ledger
     exit_pod : callable
         ``(pod, code)``: lets a pod's containers end.
+
+    Attributes
+    ----------
+    slowness : callable
+        ``node -> (how many times as long a step takes there, what is to blame)``.
     """
 
     def __init__(
@@ -110,7 +66,7 @@ class Training:
         workloads: tuple[Workload, ...],
         seed: int,
         ledger: Ledger,
-        exit_pod: Callable[[Pod, int], None],
+        exit_pod: Callable[[Pod, int], object],
     ) -> None:
         self._engine = engine
         self._store = store
@@ -118,8 +74,9 @@ class Training:
         self._seed = seed
         self._ledger = ledger
         self._exit_pod = exit_pod
-        self._gangs: dict[Key, _Gang] = {}
+        self._gangs: dict[Key, Gang] = {}
         self._held: dict[str, None] = {}
+        self.slowness: Callable[[str], tuple[float, str]] = _sound
         if workloads:
             store.subscribe(self._hear, ("Pod", "JobSet"))
 
@@ -127,18 +84,54 @@ class Training:
         """Tell whether a gang is on its way to something."""
         return any(gang.timer is not None for gang in self._gangs.values())
 
+    # -- from outside --------------------------------------------------------------------------
+
     def set_pace(self, key: Key, step_ns: int) -> None:
         """Let a gang's steps take another time from now on, those that are under way too."""
         gang = self._gangs.get(key)
-        if gang is None or gang.step_ns == step_ns:
-            return
-        gang.step_ns = step_ns
-        if gang.stretch is None:
+        if gang is not None and gang.priced_ns != step_ns:
+            gang.priced_ns = step_ns
+            self._repace(gang)
+
+    def slow(self, node: str) -> None:
+        """Take in that a node's speed changed."""
+        for gang in self._gangs.values():
+            if gang.able and any(member.node == node for member in gang.ready.values()):
+                self._look_for_slow_nodes(gang)
+                self._repace(gang)
+
+    def hang(self, uids: Iterable[str]) -> None:
+        """Take in that some pods stop, though nothing in the API says so yet."""
+        for uid in uids:
+            for gang in self._gangs.values():
+                if uid in gang.ready:
+                    gang.hanging[uid] = None
+                    self._review(gang)
+
+    def linger_ns(self, pod: Pod) -> int:
+        """Return how long a pod that is told to end has to stay for the gang's last write."""
+        gang = self._gangs.get((pod.namespace, pod.metadata.labels.get(JOBSET_NAME, "")))
+        if gang is None:
+            return 0
+        if gang.saving is not None:
+            return max(0, gang.saving.until - self._engine.now) if pod.uid in gang.saving.pods else 0
+        return self._last_write_ns(gang, pod) or 0 if pod.uid in gang.ready else 0
+
+    def _repace(self, gang: Gang) -> None:
+        """Go on at the pace that holds now."""
+        stretch, step_ns = gang.stretch, gang.step_ns
+        if stretch is None or stretch.step_ns == step_ns:
             return
         elapsed = self._engine.now - gang.stretch_since
-        gang.progress = advance(gang.progress, gang.stretch, elapsed)
+        gang.progress = advance(gang.progress, stretch, elapsed)
         self._stop_timer(gang)
-        self._go(gang, repace(gang.stretch, elapsed, step_ns))
+        self._go(gang, repace(stretch, elapsed, step_ns))
+
+    def _look_for_slow_nodes(self, gang: Gang) -> None:
+        """The slowest node sets the pace of all."""
+        nodes = dict.fromkeys(member.node for member in gang.ready.values())
+        found = [self.slowness(node) for node in nodes]
+        gang.slowness, gang.blame = max(found, key=lambda pair: pair[0], default=(1.0, ""))
 
     # -- membership ----------------------------------------------------------------------------
 
@@ -160,10 +153,9 @@ class Training:
                 del self._gangs[jobset.key]
             return
         if gang is None:
-            gang = self._gangs[jobset.key] = _Gang(workload, jobset)
+            gang = self._gangs[jobset.key] = Gang(workload, jobset)
             self._ledger.progress(self._engine.now, *gang.key, "waiting")
-        gang.attempt = str(jobset.status.restarts)
-        gang.wanted = wanted_pods(jobset, workload.replicated_jobs)
+        gang.read(jobset)
         self._review(gang)
 
     def _hear_pod(self, pod: Pod, *, gone: bool) -> None:
@@ -176,20 +168,28 @@ class Training:
             return
         if gone:
             self._held.pop(pod.uid, None)
-        ready = not gone and not pod.terminating and pod.status.phase == "Running"
-        if ready and pod.uid not in self._held and is_true(pod.status.conditions, "Ready"):
-            member = (labels.get(RESTART_ATTEMPT, "0"), _restarts(pod))
+        runs = not gone and pod.status.phase == "Running"
+        ready = runs and not pod.terminating and pod.uid not in self._held
+        if ready and is_true(pod.status.conditions, "Ready"):
+            member = Member(labels.get(RESTART_ATTEMPT, "0"), pod.spec.node_name, _restarts(pod))
             known = gang.ready.get(pod.uid)
             if known == member:
                 return
             if known is not None:
                 # A container came back in the instant in which it ended: the work is lost all the same.
-                del gang.ready[pod.uid]
+                gang.leave(pod.uid)
                 self._review(gang)
-            gang.ready[pod.uid] = member
-        elif gang.ready.pop(pod.uid, None) is None:
+            gang.join(pod.uid, member)
+            self._review(gang)
             return
-        self._review(gang)
+        left = gang.leave(pod.uid)
+        if gang.saving is not None:
+            if not runs and pod.uid in gang.saving.pods:
+                self._cut_short(gang)
+        elif left and runs and pod.terminating:
+            self._save_last(gang, pod)
+        if left:
+            self._review(gang)
 
     def hold(self, pod: Pod, up: bool) -> None:
         """Take in that a barrier holds back the worker of a running pod, or does no more."""
@@ -203,106 +203,174 @@ class Training:
         if now is not None and now.uid == pod.uid:
             self._hear_pod(now, gone=False)
 
-    def _review(self, gang: _Gang) -> None:
-        whole = gang.ready_now == gang.wanted > 0
-        if whole == gang.whole or gang.done:
+    def _review(self, gang: Gang) -> None:
+        if gang.done or gang.saving is not None:
             return
-        gang.whole = whole
-        if whole:
+        whole, was_whole = gang.is_whole, gang.whole
+        able, was_able = whole and not gang.hanging, gang.able
+        gang.whole, gang.able = whole, able
+        if able and not was_able:
             self._begin(gang)
-        else:
-            self._interrupt(gang)
+        elif was_able and not able:
+            self._lose(gang)
+        elif was_whole and not whole:
+            self._ledger.progress(self._engine.now, *gang.key, "waiting")
 
     # -- stepping ------------------------------------------------------------------------------
 
-    def _draw(self, law: Law, purpose: str, gang: _Gang, number: int) -> int:
-        return quantile(law, uniform(self._seed, purpose, *gang.key, number))
+    def _draw(self, law: Law, purpose: str, gang: Gang, *number: int) -> int:
+        return quantile(law, uniform(self._seed, purpose, *gang.key, *number))
 
-    def _begin(self, gang: _Gang) -> None:
+    def _begin(self, gang: Gang) -> None:
         """The gang is whole: rendezvous, then load what there is, then step."""
         self._ledger.progress(self._engine.now, *gang.key, "initialising")
+        self._look_for_slow_nodes(gang)
         wait = self._draw(gang.workload.init, "init", gang, gang.starts)
         gang.starts += 1
         gang.timer = self._engine.at(self._engine.now + wait, self._load, gang)
 
-    def _load(self, gang: _Gang) -> None:
+    def _load(self, gang: Gang) -> None:
         gang.timer = None
-        checkpoint = gang.workload.checkpoint
-        if checkpoint is None or gang.progress.steps == 0:
+        if gang.restored < 0:
             self._step(gang)
             return
         self._ledger.progress(self._engine.now, *gang.key, "loading")
-        wait = self._draw(checkpoint.load, "load", gang, gang.starts)
-        gang.timer = self._engine.at(self._engine.now + wait, self._step, gang)
+        law = gang.workload.levels[gang.restored].load
+        gang.timer = self._engine.at(
+            self._engine.now + self._draw(law, "load", gang, gang.starts), self._step, gang
+        )
 
-    def _step(self, gang: _Gang) -> None:
+    def _step(self, gang: Gang) -> None:
         """Step until a checkpoint is due or the work is done."""
+        gang.writing = False
         self._go(gang, Stretch(step_ns=gang.step_ns))
 
-    def _go(self, gang: _Gang, stretch: Stretch) -> None:
+    def _go(self, gang: Gang, stretch: Stretch) -> None:
         now, nominal = self._engine.now, gang.workload.step_ns
-        pace = None if stretch.step_ns == nominal else (nominal, stretch.step_ns)
-        self._ledger.progress(now, *gang.key, "stepping", pace)
+        if stretch.step_ns == nominal:
+            self._ledger.progress(now, *gang.key, "stepping")
+        else:
+            self._ledger.progress(now, *gang.key, "stepping", (nominal, stretch.step_ns), gang.blame)
         gang.timer = None
         gang.stretch, gang.stretch_since = stretch, now
+        gang.paced = gang.paced or stretch.step_ns != nominal
         ahead = steps_ahead(gang.workload, gang.progress)
         if ahead is not None:
             gang.timer = self._engine.at(now + stretch.length_ns(ahead), self._stepped, gang)
 
-    def _stepped(self, gang: _Gang) -> None:
-        gang.timer = None
+    def _halt(self, gang: Gang) -> None:
+        """End a stretch of steps here and keep the whole ones."""
         assert gang.stretch is not None
         gang.progress = advance(gang.progress, gang.stretch, self._engine.now - gang.stretch_since)
         gang.stretch = None
+
+    def _stepped(self, gang: Gang) -> None:
+        gang.timer = None
+        self._halt(gang)
         if is_done(gang.workload, gang.progress):
             self._end(gang)
-            return
-        checkpoint = gang.workload.checkpoint
-        assert checkpoint is not None, "steps end at a checkpoint or at the last step"
-        self._ledger.progress(self._engine.now, *gang.key, "checkpointing")
-        wait = self._draw(checkpoint.write, "checkpoint", gang, gang.writes)
-        gang.writes += 1
-        gang.timer = self._engine.at(self._engine.now + wait, self._written, gang)
-
-    def _written(self, gang: _Gang) -> None:
-        gang.timer = None
-        checkpoint = gang.workload.checkpoint
-        assert checkpoint is not None
-        steps, ns = gang.progress.steps, gang.progress.ns
-        gang.progress = replace(gang.progress, written=steps, written_ns=ns)
-        if checkpoint.mode == "blocking":
-            gang.progress = replace(gang.progress, usable=steps, usable_ns=ns)
         else:
-            wait = self._draw(checkpoint.persist, "persist", gang, gang.writes)
+            gang.writing = True
+            self._ledger.progress(self._engine.now, *gang.key, "checkpointing", useful_ns=gang.useful_ns)
+            self._write(gang, due_levels(gang.workload, gang.progress))
+
+    def _write(self, gang: Gang, levels: list[int]) -> None:
+        """Write to the levels that are due, one after the other."""
+        gang.timer = None
+        if not levels:
+            self._step(gang)
+            return
+        wait = self._draw(gang.workload.levels[levels[0]].write, "checkpoint", gang, gang.writes)
+        gang.writes += 1
+        gang.timer = self._engine.at(self._engine.now + wait, self._written, gang, levels)
+
+    def _written(self, gang: Gang, levels: list[int]) -> None:
+        level, now = levels[0], self._engine.now
+        saved = gang.workload.levels[level]
+        blocking = saved.mode == "blocking"
+        gang.progress = written(gang.progress, gang.workload, level, usable=blocking)
+        if not blocking:
+            wait = self._draw(saved.persist, "persist", gang, gang.writes)
+            steps, ns = gang.progress.steps, gang.progress.ns
             # A write in flight is lost with the gang: ``starts`` tells whether it is still this one.
-            self._engine.at(self._engine.now + wait, self._persisted, gang, steps, ns, gang.starts)
-        self._step(gang)
+            self._engine.at(now + wait, self._persisted, gang, level, steps, ns, gang.starts)
+        self._write(gang, levels[1:])
 
-    def _persisted(self, gang: _Gang, steps: int, ns: int, start: int) -> None:
-        if gang.whole and gang.starts == start and steps > gang.progress.usable:
-            gang.progress = replace(gang.progress, usable=steps, usable_ns=ns)
+    def _persisted(self, gang: Gang, level: int, steps: int, ns: int, start: int) -> None:
+        if gang.able and gang.starts == start:
+            gang.progress = persisted(gang.progress, gang.workload, level, steps, ns)
 
-    def _interrupt(self, gang: _Gang) -> None:
-        """The gang lost a pod: what was not saved is undone."""
+    # -- interruptions -------------------------------------------------------------------------
+
+    def _last_write_ns(self, gang: Gang, pod: Pod) -> int | None:
+        """Return how long the write on termination takes; None: there is none, or it does not fit."""
+        grace_ns = (pod.metadata.deletion_grace_period_seconds or 0) * SECOND
+        at_work = gang.stretch is not None or gang.writing
+        if not (gang.workload.on_termination and gang.workload.levels and at_work):
+            return None
+        law = gang.workload.levels[safest(gang.workload.levels)].write
+        wait = self._draw(law, "termination", gang, gang.starts)
+        return wait if wait <= grace_ns else None
+
+    def _save_last(self, gang: Gang, pod: Pod) -> None:
+        """A pod of a gang that steps, or writes, was told to end: write once more while it can."""
+        wait = self._last_write_ns(gang, pod)
+        if wait is None:
+            return
         self._stop_timer(gang)
         now = self._engine.now
-        elapsed = 0 if gang.stretch is None else now - gang.stretch_since
-        effect = interrupt(gang.workload, gang.progress, gang.stretch, elapsed)
+        if gang.stretch is not None:
+            effect = break_off(gang.workload, gang.progress, gang.stretch, self._elapsed(gang))
+            gang.progress, gang.stretch = effect.progress, None
+            if effect.undone_ns:
+                self._ledger.undone(now, *gang.key, effect.undone_ns, effect.beyond_ns)
+        self._ledger.progress(now, *gang.key, "checkpointing")
+        gang.whole = gang.able = gang.writing = False
+        pods = frozenset((*gang.ready, pod.uid))
+        gang.saving = Saving(safest(gang.workload.levels), now + wait, pods)
+        gang.timer = self._engine.at(now + wait, self._saved, gang)
+
+    def _saved(self, gang: Gang) -> None:
+        assert gang.saving is not None
+        now = gang.progress
+        gang.progress = persisted(now, gang.workload, gang.saving.level, now.steps, now.ns)
+        self._lose(gang)
+        self._review(gang)
+
+    def _cut_short(self, gang: Gang) -> None:
+        """A pod ended under the last write, or with it."""
+        assert gang.saving is not None
+        if self._engine.now >= gang.saving.until:
+            self._saved(gang)
+        else:
+            self._lose(gang)
+
+    def _elapsed(self, gang: Gang) -> int:
+        return 0 if gang.stretch is None else self._engine.now - gang.stretch_since
+
+    def _lose(self, gang: Gang) -> None:
+        """The gang lost a pod, or hangs: what was not saved is undone."""
+        self._stop_timer(gang)
+        gang.saving, gang.writing = None, False
+        now = self._engine.now
+        u = uniform(self._seed, "survives", *gang.key, gang.losses)
+        gang.losses += 1
+        effect = interrupt(gang.workload, gang.progress, gang.stretch, self._elapsed(gang), u)
         gang.stretch = None
-        gang.progress = effect.progress
-        self._ledger.progress(now, *gang.key, "waiting")
+        gang.progress, gang.restored = effect.progress, effect.level
+        self._ledger.progress(now, *gang.key, "stalled" if gang.whole else "waiting")
         if effect.undone_ns:
             self._ledger.undone(now, *gang.key, effect.undone_ns, effect.beyond_ns)
 
-    def _end(self, gang: _Gang) -> None:
+    def _end(self, gang: Gang) -> None:
         """The work is done: the gang's pods exit 0."""
         gang.done = True
-        self._ledger.progress(self._engine.now, *gang.key, "done")
+        self._ledger.progress(self._engine.now, *gang.key, "done", useful_ns=gang.useful_ns)
         for pod in self._store.by_index(Pod, "jobset", f"{gang.key[0]}/{gang.key[1]}"):
             if pod.uid in gang.ready:
                 self._exit_pod(pod, 0)
 
-    def _stop_timer(self, gang: _Gang) -> None:
+    def _stop_timer(self, gang: Gang) -> None:
         if gang.timer is not None:
             gang.timer.cancel()
             gang.timer = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from jobsim import laws
+from jobsim.api import codec
+from jobsim.api.core import Node
 from jobsim.runtime.setup import (
     CLIENT_LIMITS,
     Action,
@@ -12,7 +14,6 @@ from jobsim.runtime.setup import (
     Control,
     CrashFault,
     ErrorFault,
-    Failure,
     Faults,
     Setup,
     StaleFault,
@@ -21,11 +22,13 @@ from jobsim.runtime.setup import (
     When,
 )
 from jobsim.scenario import model
+from jobsim.scenario.build_failures import Failures
 from jobsim.scenario.fleet import Fleet, fleet_of
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
 from jobsim.units import DAY, SECOND
-from jobsim.workload.training import Checkpoint, Workload
+from jobsim.workload.checkpoint import Checkpoint
+from jobsim.workload.training import Workload
 
 #: Without `until` a run ends when nothing is left to happen, and at the latest here.
 UNTIL_MAX = 30 * DAY
@@ -48,6 +51,8 @@ def build(
         The nodes, when they were made before.
     """
     nodes = fleet_of(scenario) if fleet is None else fleet
+    limit = UNTIL_MAX if scenario.until is None else scenario.until
+    failures = Failures(scenario, [*nodes.nodes, *_own_nodes(scenario)], limit)
     manifests = [m for m in scenario.manifests if strict or not _only_a_file(m)]
     setup = Setup(
         gates=scenario.gates,
@@ -62,7 +67,9 @@ def build(
             _action(spec, submissions(objects))
             for spec, objects in zip(scenario.actions, scenario.applied, strict=True)
         ),
-        failures=tuple(_failure(spec) for spec in scenario.failures),
+        failures=tuple(failures.scripted),
+        plans=tuple(failures.plans),
+        traced=tuple(failures.traced),
         control=_control(scenario.control),
         faults=_faults(scenario.faults),
         strict=strict,
@@ -70,7 +77,7 @@ def build(
     )
     left_out = dict.fromkeys(m.kind for m in scenario.manifests if not strict and _only_a_file(m))
     notes = [f"left out, because it has no name and so is no object: {kind}" for kind in left_out]
-    return setup, (*scenario.notes, *notes, *([nodes.note] if nodes.note else ()))
+    return setup, (*scenario.notes, *notes, *failures.notes, *([nodes.note] if nodes.note else ()))
 
 
 def _only_a_file(manifest: Manifest) -> bool:
@@ -87,7 +94,6 @@ def submissions(manifests: Sequence[Manifest]) -> tuple[Submission, ...]:
 def _workload(spec: model.WorkloadSpec) -> Workload:
     assert not isinstance(spec.step, model.StepModel), "not_yet refuses it"
     step_ns = max(1, round(laws.mean(spec.step)))
-    checkpoint = spec.checkpoint
     return Workload(
         jobset=spec.match.jobset,
         namespace=spec.match.namespace,
@@ -95,17 +101,33 @@ def _workload(spec: model.WorkloadSpec) -> Workload:
         step_ns=step_ns,
         steps=spec.steps or -(-spec.useful // step_ns),
         init=spec.init,
-        checkpoint=None
-        if checkpoint is None
-        else Checkpoint(
-            every_ns=checkpoint.every,
-            every_steps=checkpoint.every_steps,
-            write=checkpoint.write,
-            load=checkpoint.load,
-            mode=checkpoint.mode,
-            persist=checkpoint.persist,
-        ),
+        levels=tuple(_levels(spec.checkpoint)),
+        on_termination=spec.checkpoint is not None and spec.checkpoint.on_termination,
     )
+
+
+def _levels(spec: model.CheckpointSpec | None) -> Iterator[Checkpoint]:
+    """Yield the levels of a checkpoint: those that it lists, and itself if it says how often."""
+    if spec is None:
+        return
+    itself = [spec] if spec.every or spec.every_steps else []
+    for level in (*spec.levels, *itself):
+        yield Checkpoint(
+            every_ns=level.every,
+            every_steps=level.every_steps,
+            write=level.write,
+            load=level.load,
+            mode=level.mode,
+            persist=level.persist,
+            survives=level.survives,
+            name=level.name,
+        )
+
+
+def _own_nodes(scenario: Scenario) -> list[Node]:
+    """Return the nodes among the manifests of the beginning."""
+    nodes = [codec.from_dict(m.data) for m in scenario.manifests if m.kind == "Node" and not m.at]
+    return [node for node in nodes if isinstance(node, Node)]
 
 
 def _action(spec: model.ActionSpec, docs: tuple[Submission, ...]) -> Action:
@@ -127,29 +149,6 @@ def _action(spec: model.ActionSpec, docs: tuple[Submission, ...]) -> Action:
         grace_s=spec.grace_s,
         taints=spec.taints,
         docs=docs,
-    )
-
-
-def _failure(spec: model.FailureSpec) -> Failure:
-    if isinstance(spec, model.PodFailure):
-        return Failure(
-            at=spec.at,
-            pod=spec.pod,
-            exit_code=spec.exit_code,
-            reason=spec.reason,
-            detect=spec.detect,
-            in_place=spec.in_place,
-        )
-    assert isinstance(spec, model.NodeFailure), "not_yet refuses the others"
-    assert spec.effect != "degrade", "not_yet refuses it"
-    assert spec.effect != "pod-fails", "that is no effect on a node"
-    return Failure(
-        at=spec.at,
-        node=spec.node,
-        effect=spec.effect,
-        repair=spec.repair,
-        detect=spec.detect,
-        in_place=spec.in_place,
     )
 
 

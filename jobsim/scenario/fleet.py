@@ -15,13 +15,12 @@ from jobsim.api._struct import Quantity, Struct
 from jobsim.api.core import Node, NodeSpec, NodeStatus, Taint
 from jobsim.api.jobset import NAMESPACED_JOB, NO_SCHEDULE_TAINT
 from jobsim.api.meta import ObjectMeta
+from jobsim.hardware.failures.places import BLOCK, RACK
 from jobsim.scenario.demand import HOSTNAME, Demand, demands
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
 from jobsim.scenario.model import Pool
 
-BLOCK = "topology.jobsim/block"
-RACK = "topology.jobsim/rack"
 PLATFORM = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
 DEFAULT_POOL = "default"
 

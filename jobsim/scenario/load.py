@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from jobsim.api._struct import replace
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.errors import InputError, InputErrors
 from jobsim.scenario import model
@@ -24,6 +25,7 @@ from jobsim.scenario.manifests import (
 from jobsim.scenario.not_yet import not_yet
 from jobsim.scenario.references import findings_between
 from jobsim.scenario.table import API_VERSION, GATES, SCENARIO, Metadata
+from jobsim.scenario.traces import TraceError, read_trace
 from jobsim.scenario.yaml import Document, is_scenario, read_documents
 from jobsim.workload.behaviour import PodRule
 
@@ -225,6 +227,7 @@ class _Reading:
         applied = self._applied(good, findings)
         everything = [*manifests, *(m for objects in applied for m in objects)]
         findings += findings_between(good, everything, self._folder)
+        good["failures"] = tuple(self._with_rows(good.get("failures", ()), findings))
         self.errors += [self._error(finding) for finding in findings]
         self.errors += size_errors(everything)
         _refuse(_by_place(self.errors))
@@ -239,6 +242,21 @@ class _Reading:
             "notes": tuple(self.notes),
             "_source": self._source,
         }
+
+    def _with_rows(
+        self, failures: Sequence[model.FailureSpec], findings: list[Finding]
+    ) -> Iterator[model.FailureSpec]:
+        """Yield the failures, those from traces with what stands in their files."""
+        for i, failure in enumerate(failures):
+            path = self._folder / failure.trace if isinstance(failure, model.FailureTrace) else None
+            if path is None or not path.is_file():
+                yield failure
+                continue
+            assert isinstance(failure, model.FailureTrace)
+            try:
+                yield replace(failure, rows=read_trace(path, failure))
+            except TraceError as err:
+                findings.append(Finding(("failures", i, "trace"), str(err)))
 
     def _error(self, finding: Finding) -> InputError:
         path, text = finding

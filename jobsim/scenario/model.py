@@ -12,6 +12,7 @@ from jobsim.api._struct import Json, Quantity, Struct
 from jobsim.api.core import Taint
 from jobsim.api.meta import Labels
 from jobsim.hardware.catalogue import Shape
+from jobsim.hardware.failures.plans import Effect
 from jobsim.laws import ZERO, Law
 
 Version = Literal["v0.12.0", "main"]
@@ -103,19 +104,6 @@ class WorkloadSpec(Struct, kw_only=True):
     checkpoint: CheckpointSpec | None = None
 
 
-Effect = Literal[
-    "pod-fails",
-    "crash",
-    "lose",
-    "drain",
-    "shutdown",
-    "memory-pressure",
-    "disk-pressure",
-    "pid-pressure",
-    "degrade",
-]
-
-
 class FailureBase(Struct, kw_only=True):
     """What all failures may say: when it is noticed, and how often a container restart cures it.
 
@@ -141,6 +129,13 @@ class NodeFailure(FailureBase, kw_only=True):
     repair: Law | None = None
 
 
+class LemonPlan(Struct, kw_only=True):
+    """Nodes that fail more often than others."""
+
+    share: float
+    factor: float
+
+
 class FailureProcess(FailureBase, kw_only=True):
     """Renewals of every entity of a kind; ``domain`` set: all inside fail together."""
 
@@ -152,12 +147,30 @@ class FailureProcess(FailureBase, kw_only=True):
     effect: Effect = "crash"
     factor: float = 1.0
     exit_code: int = 1
-    repair: Law = ZERO
+    repair: Law | None = ZERO
     clock: Literal["calendar", "exposure"] = "calendar"
+    lemons: LemonPlan | None = None
+
+
+class TraceRow(Struct, kw_only=True):
+    """A fault of a trace; ``entity`` a name, or the number of a node of the fleet."""
+
+    at: int
+    entity: str | int
+    effect: Effect = "crash"
+    until: int | None = None
+    factor: float = 1.0
+    cause: str = ""
+    line: int = 0
 
 
 class FailureTrace(FailureBase, kw_only=True):
+    """A file of faults; ``rows`` is what stands in it."""
+
     trace: str
+    effect: Effect = "crash"
+    factor: float = 1.0
+    rows: tuple[TraceRow, ...] = ()
 
 
 class MaintenancePlan(Struct, kw_only=True):

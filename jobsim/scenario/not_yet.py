@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 def not_yet(scenario: Scenario) -> list[InputError]:
     """Return an error for each thing in a Scenario that this version cannot simulate."""
-    wishes = [*_workloads(scenario), *_failures(scenario)]
     return [
         NotYetError(
             f"{what} not simulated yet", file=scenario.file, line=scenario.line_of(path), path=path_text(path)
         )
-        for path, what in wishes
+        for path, what in _workloads(scenario)
     ]
 
 
@@ -32,29 +31,3 @@ def _workloads(scenario: Scenario) -> Iterator[tuple[Where, str]]:
             yield (*at, "collectives"), "collectives are"
         if isinstance(workload.step, model.StepModel):
             yield (*at, "step", "model"), "a step from a model is"
-        checkpoint = workload.checkpoint
-        if checkpoint is not None and checkpoint.levels:
-            yield (*at, "checkpoint", "levels"), "checkpoint levels are"
-        if checkpoint is not None and checkpoint.survives < 1:
-            yield (*at, "checkpoint", "survives"), "checkpoints that do not survive are"
-        if checkpoint is not None and checkpoint.on_termination:
-            yield (*at, "checkpoint", "onTermination"), "checkpoints on termination are"
-
-
-def _failures(scenario: Scenario) -> Iterator[tuple[Where, str]]:
-    names = {
-        model.FailureTrace: ("trace", "traces are"),
-        model.Maintenance: ("maintenance", "maintenance is"),
-        model.Spot: ("spot", "spot capacity is"),
-        model.Stragglers: ("stragglers", "stragglers are"),
-    }
-    for i, failure in enumerate(scenario.failures):
-        at = ("failures", i)
-        if isinstance(failure, model.FailureProcess):
-            key = "domain" if failure.domain else "component"
-            yield (*at, key), f"failures of a {key} are"
-        elif type(failure) in names:
-            key, what = names[type(failure)]
-            yield (*at, key), what
-        elif isinstance(failure, model.NodeFailure) and failure.effect == "degrade":
-            yield (*at, "effect"), "degraded nodes are"

@@ -4,42 +4,14 @@ A gang steps only while it is whole.  Between two checkpoints nothing happens th
 see, so a run of steps is one interval: its length, and how many whole steps fit before a given
 instant, are arithmetic.  Work done survives in the last *usable* checkpoint.
 
-Source: the Scenario file's section *workloads*; Young 1974 and Daly 2006 for the words
-(interval, write cost, restart cost, rework).
+Source: the Scenario file's section *workloads*; ``workload.checkpoint`` for how work is saved.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 from jobsim.api._struct import Struct, replace
 from jobsim.laws import ZERO, Law
-
-
-class Checkpoint(Struct):
-    """How a gang saves its work.
-
-    Parameters
-    ----------
-    every_ns : int
-        Useful time between two writes; rounded to whole steps, at least one.
-    every_steps : int
-        The same in steps; used when it is not 0.
-    write : Law
-        Time that a write blocks the steps.
-    load : Law
-        Time to read the last usable checkpoint after an interruption.
-    mode : {"blocking", "async"}
-        When a write counts: at its end, or ``persist`` later.
-    persist : Law
-    """
-
-    every_ns: int = 0
-    every_steps: int = 0
-    write: Law = ZERO
-    load: Law = ZERO
-    mode: Literal["blocking", "async"] = "blocking"
-    persist: Law = ZERO
+from jobsim.workload.checkpoint import Checkpoint, Save, keep, restore
 
 
 class Workload(Struct):
@@ -57,8 +29,11 @@ class Workload(Struct):
         Steps until the work is done; 0: never done.
     init : Law
         Rendezvous, after the last pod of the gang is ready.
-    checkpoint : Checkpoint or None
-        None: an interruption loses everything.
+    levels : tuple of Checkpoint
+        Empty: an interruption loses everything.
+    on_termination : bool
+        Whether a gang that is told to end (SIGTERM) writes to its safest level first, if that fits
+        into the grace period.
     """
 
     jobset: str
@@ -67,16 +42,13 @@ class Workload(Struct):
     namespace: str = "default"
     replicated_jobs: tuple[str, ...] = ()
     init: Law = ZERO
-    checkpoint: Checkpoint | None = None
+    levels: tuple[Checkpoint, ...] = ()
+    on_termination: bool = False
 
-    @property
-    def interval_steps(self) -> int:
-        """Steps between two checkpoint writes; 0 without checkpoints."""
-        if self.checkpoint is None:
-            return 0
-        if self.checkpoint.every_steps:
-            return self.checkpoint.every_steps
-        return max(1, round(self.checkpoint.every_ns / self.step_ns))
+    def interval_steps(self, level: int) -> int:
+        """Return the steps between two writes to a level."""
+        saved = self.levels[level]
+        return saved.every_steps or max(1, round(saved.every_ns / self.step_ns))
 
 
 class Progress(Struct):
@@ -86,20 +58,19 @@ class Progress(Struct):
     ----------
     steps : int
         Steps done and not undone.
-    written : int
-        Steps at the last checkpoint write (the interval counts from there).
-    usable : int
-        Steps that an interruption leaves.
-    ns, written_ns, usable_ns : int
-        What those steps took; ``ns`` with the begun part of a step whose pace changed.
+    ns : int
+        What they took, with the begun part of a step whose pace changed.
+    saves : tuple of Save
+        One for each level that something was written to, or lost from.
     """
 
     steps: int = 0
-    written: int = 0
-    usable: int = 0
     ns: int = 0
-    written_ns: int = 0
-    usable_ns: int = 0
+    saves: tuple[Save, ...] = ()
+
+    def save(self, level: int) -> Save:
+        """Return what a level holds."""
+        return self.saves[level] if level < len(self.saves) else Save()
 
 
 class Stretch(Struct):
@@ -139,17 +110,44 @@ def repace(stretch: Stretch, elapsed_ns: int, step_ns: int) -> Stretch:
 
 def steps_ahead(workload: Workload, progress: Progress) -> int | None:
     """Return how many steps come before something happens (a write or the end); None: nothing ever."""
-    left = workload.steps - progress.steps if workload.steps else None
-    interval = workload.interval_steps
-    if not interval:
-        return left
-    to_write = interval - (progress.steps - progress.written)
-    return to_write if left is None else min(left, to_write)
+    ahead = [workload.steps - progress.steps] if workload.steps else []
+    for level in range(len(workload.levels)):
+        ahead.append(workload.interval_steps(level) - (progress.steps - progress.save(level).written))
+    return max(0, min(ahead)) if ahead else None
+
+
+def due_levels(workload: Workload, progress: Progress) -> list[int]:
+    """Return the levels that are to be written now, in their order."""
+    return [
+        level
+        for level in range(len(workload.levels))
+        if progress.steps - progress.save(level).written >= workload.interval_steps(level)
+    ]
 
 
 def is_done(workload: Workload, progress: Progress) -> bool:
     """Tell whether all steps are made."""
     return bool(workload.steps) and progress.steps >= workload.steps
+
+
+def written(progress: Progress, workload: Workload, level: int, *, usable: bool) -> Progress:
+    """Return the progress after a write to a level; not ``usable``: it still has to persist."""
+    saves = keep(progress.saves, len(workload.levels))
+    return replace(progress, saves=restated(saves, level, progress.steps, progress.ns, usable=usable))
+
+
+def restated(saves: tuple[Save, ...], level: int, steps: int, ns: int, *, usable: bool) -> tuple[Save, ...]:
+    """Return what the levels hold after a write of some steps to one of them."""
+    save = replace(saves[level], written=max(steps, saves[level].written))
+    if usable and steps >= save.usable:
+        save = replace(save, usable=steps, usable_ns=ns)
+    return (*saves[:level], save, *saves[level + 1 :])
+
+
+def persisted(progress: Progress, workload: Workload, level: int, steps: int, ns: int) -> Progress:
+    """Return the progress when what was written to a level some time ago can be used."""
+    saves = keep(progress.saves, len(workload.levels))
+    return replace(progress, saves=restated(saves, level, steps, ns, usable=True))
 
 
 class Interruption(Struct):
@@ -163,15 +161,32 @@ class Interruption(Struct):
         Step time lost: whole steps since the last usable checkpoint and the broken one.
     beyond_ns : int
         What of it was beyond nominal step time.
+    level : int
+        Which level it starts from; -1: from nothing.
     """
 
     progress: Progress
     undone_ns: int
     beyond_ns: int = 0
+    level: int = -1
+
+
+def break_off(workload: Workload, progress: Progress, stretch: Stretch, elapsed_ns: int) -> Interruption:
+    """Return the effect of ending a stretch in the middle of a step: only that step is lost."""
+    whole, broken = stretch.steps(elapsed_ns)
+    # What was begun at another pace counts as this pace has it, and never more than there is.
+    undone = min(broken, progress.ns + elapsed_ns)
+    kept = replace(progress, steps=progress.steps + whole, ns=progress.ns + elapsed_ns - undone)
+    beyond = undone - broken * workload.step_ns // stretch.step_ns
+    return Interruption(progress=kept, undone_ns=undone, beyond_ns=max(0, beyond))
 
 
 def interrupt(
-    workload: Workload, progress: Progress, stretch: Stretch | None = None, elapsed_ns: int = 0
+    workload: Workload,
+    progress: Progress,
+    stretch: Stretch | None = None,
+    elapsed_ns: int = 0,
+    u: float = 0.0,
 ) -> Interruption:
     """Return the effect of losing a pod.
 
@@ -183,17 +198,21 @@ def interrupt(
         None when the gang was not stepping.
     elapsed_ns : int
         How long it has been stepping since then.
+    u : float
+        In [0, 1): which levels survive, those whose share is above it.
     """
     whole, broken, step_ns = 0, 0, 1
     if stretch is not None:
         whole, broken = stretch.steps(elapsed_ns)
         step_ns = stretch.step_ns
-    lost = progress.steps + whole - progress.usable
-    undone = progress.ns + elapsed_ns - progress.usable_ns
+    level, saves = restore(workload.levels, progress.saves, u)
+    left = saves[level] if level >= 0 else Save()
+    lost = progress.steps + whole - left.usable
+    undone = progress.ns + elapsed_ns - left.usable_ns
     nominal = lost * workload.step_ns + broken * workload.step_ns // step_ns
-    kept = {"steps": progress.usable, "ns": progress.usable_ns}
     return Interruption(
-        progress=replace(progress, **kept, written=progress.usable, written_ns=progress.usable_ns),
+        progress=Progress(steps=left.usable, ns=left.usable_ns, saves=saves),
         undone_ns=undone,
         beyond_ns=max(0, undone - nominal),
+        level=level,
     )

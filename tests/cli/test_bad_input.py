@@ -125,8 +125,8 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
         ],
     ),
     "Scenario: not yet": (
-        SCENARIO + "failures:\n- {component: gpu, per: accelerator, mtbf: 880d, effect: crash}\n",
-        ["{file}:4: failures[0].component: failures of a component are not simulated yet"],
+        SCENARIO + "workloads:\n- {match: {jobset: a}, step: {model: {layers: 3}}}\n",
+        ["{file}:4: workloads[0].step.model: a step from a model is not simulated yet"],
     ),
     "Scenario twice": (
         SCENARIO + "---\n" + SCENARIO,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobsim.controllers.jobset.gates import Gates
+from jobsim.hardware.failures.plans import Fault
 from jobsim.laws import Exponential, Fixed
 from jobsim.runtime.setup import (
     Action,
@@ -25,7 +26,8 @@ from jobsim.scenario import Scenario
 from jobsim.scenario.build import build
 from jobsim.scenario.table.control import COMPONENTS
 from jobsim.units import DAY, MINUTE, SECOND
-from jobsim.workload.training import Checkpoint, Workload
+from jobsim.workload.checkpoint import Checkpoint
+from jobsim.workload.training import Workload
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
 
@@ -65,8 +67,10 @@ WORKLOADS = [
             step_ns=SECOND,
             steps=0,
             init=Fixed(value=3 * SECOND),
-            checkpoint=Checkpoint(
-                every_ns=15 * MINUTE, write=Fixed(value=30 * SECOND), load=Fixed(value=2 * MINUTE)
+            levels=(
+                Checkpoint(
+                    every_ns=15 * MINUTE, write=Fixed(value=30 * SECOND), load=Fixed(value=2 * MINUTE)
+                ),
             ),
         ),
     ),
@@ -76,7 +80,26 @@ WORKLOADS = [
             jobset="a",
             step_ns=SECOND,
             steps=0,
-            checkpoint=Checkpoint(every_steps=5, mode="async", persist=Fixed(value=SECOND)),
+            levels=(Checkpoint(every_steps=5, mode="async", persist=Fixed(value=SECOND)),),
+        ),
+    ),
+    (
+        {
+            "step": 1,
+            "checkpoint": {
+                "onTermination": True,
+                "levels": [{"name": "memory", "every": "1m", "survives": 0.9}, {"every": "1h", "write": 9}],
+            },
+        },
+        Workload(
+            jobset="a",
+            step_ns=SECOND,
+            steps=0,
+            on_termination=True,
+            levels=(
+                Checkpoint(name="memory", every_ns=MINUTE, survives=0.9),
+                Checkpoint(every_ns=60 * MINUTE, write=Fixed(value=9 * SECOND)),
+            ),
         ),
     ),
 ]
@@ -129,15 +152,21 @@ def test_an_action_that_waits_and_one_that_applies(tmp_path: Path) -> None:
 
 
 FAILURES = [
-    ({"at": 6, "pod": "a-0", "exitCode": 137}, Failure(at=6 * SECOND, pod="a-0", exit_code=137)),
+    (
+        {"at": 6, "pod": "a-0", "exitCode": 137},
+        Failure(at=6 * SECOND, pod="a-0", fault=Fault(effect="pod-fails", cause="scripted", exit_code=137)),
+    ),
     (
         {"at": 6, "node": "n", "effect": "lose", "repair": "30m", "detect": {"exponential": {"mean": 5}}},
         Failure(
             at=6 * SECOND,
             node="n",
-            effect="lose",
-            repair=Fixed(value=30 * MINUTE),
-            detect=Exponential(mean=5 * SECOND),
+            fault=Fault(
+                effect="lose",
+                cause="scripted",
+                repair=Fixed(value=30 * MINUTE),
+                detect=Exponential(mean=5 * SECOND),
+            ),
         ),
     ),
 ]

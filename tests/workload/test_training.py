@@ -7,7 +7,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobsim.workload.training import Checkpoint, Progress, Stretch, Workload, advance, interrupt, repace
+from jobsim.workload.checkpoint import Checkpoint, Save
+from jobsim.workload.training import Progress, Stretch, Workload, advance, interrupt, repace
 
 NOMINAL = 1000
 PACES = st.lists(st.tuples(st.integers(0, 9000), st.integers(NOMINAL, 5 * NOMINAL)), min_size=1, max_size=8)
@@ -31,8 +32,9 @@ def test_steps_follow_the_paces(paces: list[tuple[int, int]]) -> None:
 def test_an_interruption_undoes_all_time_since_the_checkpoint(
     paces: list[tuple[int, int]], last: int
 ) -> None:
-    workload = Workload(jobset="train", step_ns=NOMINAL, steps=0, checkpoint=Checkpoint(every_steps=10))
-    start = Progress(steps=30, written=20, usable=20, ns=45_000, written_ns=21_000, usable_ns=21_000)
+    workload = Workload(jobset="train", step_ns=NOMINAL, steps=0, levels=(Checkpoint(every_steps=10),))
+    saved = (Save(written=20, usable=20, usable_ns=21_000),)
+    start = Progress(steps=30, ns=45_000, saves=saved)
     progress, stretch = start, Stretch(step_ns=NOMINAL)
     for elapsed, step_ns in paces:
         progress, stretch = advance(progress, stretch, elapsed), repace(stretch, elapsed, step_ns)
@@ -43,9 +45,7 @@ def test_an_interruption_undoes_all_time_since_the_checkpoint(
     )
     steps += Fraction(last, stretch.step_ns)
     assert abs(effect.undone_ns - effect.beyond_ns - steps * NOMINAL) <= len(paces) + 1
-    assert effect.progress == Progress(
-        steps=20, written=20, usable=20, ns=21_000, written_ns=21_000, usable_ns=21_000
-    )
+    assert effect.progress == Progress(steps=20, ns=21_000, saves=saved)
 
 
 def test_an_interruption_between_steps_costs_what_was_not_saved() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobsim import laws
+from jobsim.hardware.failures import catalogue
 from jobsim.laws import Exponential
-from jobsim.scenario.check import Either, Forms, Key, Leaf, Record, Schema
+from jobsim.scenario.check import Either, Forms, Key, Leaf, Record, Schema, shown
 from jobsim.scenario.leaves import (
     DURATION,
+    LABEL_KEY,
     LAW,
     LAW_FORMS,
     NAME,
@@ -22,6 +25,7 @@ from jobsim.scenario.leaves import (
 from jobsim.scenario.model import (
     FailureProcess,
     FailureTrace,
+    LemonPlan,
     Maintenance,
     MaintenancePlan,
     NodeFailure,
@@ -102,8 +106,16 @@ def _node_failure(**fields: Any) -> NodeFailure:
 
 def _process(**fields: Any) -> FailureProcess:
     default = "pod-fails" if "component" in fields else "crash"
+    if "mtbf" in fields and "law" in fields:
+        raise ValueError("both mtbf and law are given (one of them)")
     if "mtbf" in fields:
         fields["law"] = Exponential(mean=fields.pop("mtbf"))
+    if "law" not in fields:
+        _look_up(fields)
+    if "component" in fields and "per" not in fields:
+        raise ValueError("per is missing (one of accelerator, node, rack, block, link)")
+    if laws.mean(fields["law"]) < 1:
+        raise ValueError("its law leaves no time between failures (a mean above zero)")
     made: FailureProcess = _with_effect(fields, FailureProcess, default)
     return made
 
@@ -112,6 +124,22 @@ _NODE_EFFECTS = (
     *("crash", "lose", "drain", "degrade", "shutdown"),
     *("memory-pressure", "disk-pressure", "pid-pressure"),
 )
+
+
+def _look_up(fields: dict[str, Any]) -> None:
+    """Take what the catalogue says of a component, where the Scenario says nothing."""
+    name = fields.get("component", "")
+    found = catalogue.component(name) if name else ""
+    if isinstance(found, str):
+        known = f" of a component of the catalogue such as {found}" if name else ""
+        raise ValueError(f"mtbf is missing (exactly one of mtbf, law is needed; or the name{known})")
+    if fields.setdefault("per", found.per) != found.per:
+        raise ValueError(f"{name} is counted per {found.per} (leave per out)")
+    fields["law"] = found.law
+    fields.setdefault("repair", found.repair)
+    fields.setdefault("detect", found.detect)
+
+
 _EFFECTS = ("pod-fails", "crash", "lose", "drain", "degrade")
 _PROCESS = {
     "mtbf": Key(POSITIVE, "mean time between failures of one entity"),
@@ -122,14 +150,47 @@ _PROCESS = {
     "repair": Key(_REPAIR, "until it works again [0s]"),
     "clock": Key(choice("calendar", "exposure"), "exposure: only while a pod runs there"),
     "pool": _POOL,
+    "lemons": Key(
+        Record(
+            LemonPlan,
+            {
+                "share": Key(SHARE, "of the nodes", required=True),
+                "factor": Key(number(0, above=True), "times as often", required=True),
+            },
+        ),
+        "nodes that fail more often",
+    ),
     **_COMMON,
 }
 _RATE = (("mtbf", "law"),)
 
 
+def _domain(raw: Any) -> str:
+    if isinstance(raw, str) and raw in ("node", "rack", "block"):
+        return raw
+    if isinstance(raw, str) and "/" in raw:
+        key: str = LABEL_KEY.parse(raw)
+        return key
+    raise ValueError(f"{shown(raw)} is unknown")
+
+
+_DOMAIN = Leaf(
+    "one of node, rack, block, or a node label key such as example.com/power-feed",
+    _domain,
+    {"type": "string"},
+)
+
+
+def _trace(**fields: Any) -> FailureTrace:
+    made: FailureTrace = _with_effect(fields, FailureTrace, "crash")
+    return made
+
+
 def _spot(**fields: Any) -> SpotPlan:
     if "mtbf" in fields:
         fields["law"] = Exponential(mean=fields.pop("mtbf"))
+    if laws.mean(fields["law"]) < 1:
+        raise ValueError("its law leaves no time between two reclaims (a mean above zero)")
     return SpotPlan(**fields)
 
 
@@ -191,20 +252,27 @@ FAILURE = Forms(
             _process,
             {
                 "component": Key(text("a part such as gpu"), required=True),
-                "per": Key(choice("accelerator", "node", "rack", "block", "link"), required=True),
+                "per": Key(choice("accelerator", "node", "rack", "block", "link"), "[the catalogue's]"),
                 **_PROCESS,
             },
-            one_of=_RATE,
         ),
         "domain": Record(
             _process,
             {
-                "domain": Key(choice("node", "rack", "block"), "all inside fail together", required=True),
+                "domain": Key(_DOMAIN, "all inside fail together", required=True),
                 **_PROCESS,
             },
             one_of=_RATE,
         ),
-        "trace": Record(FailureTrace, {"trace": Key(text("a path")), **_COMMON}),
+        "trace": Record(
+            _trace,
+            {
+                "trace": Key(text("a path")),
+                "effect": Key(_Effect(*_EFFECTS), "of rows that say none [crash]"),
+                **_DEGRADE,
+                **_COMMON,
+            },
+        ),
         "maintenance": Record(Maintenance, {"maintenance": Key(_MAINTENANCE), **_COMMON}),
         "spot": Record(Spot, {"spot": Key(_SPOT), **_COMMON}),
         "stragglers": Record(Stragglers, {"stragglers": Key(_STRAGGLERS), **_COMMON}),

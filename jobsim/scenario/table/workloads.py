@@ -54,6 +54,8 @@ def _level(**fields: Any) -> CheckpointLevel:
 def _checkpoint(**fields: Any) -> CheckpointSpec:
     if "every" not in fields and not fields.get("levels"):
         raise ValueError("every is missing (a duration or steps, or levels)")
+    if "every" not in fields and (lost := [k for k in fields if k not in ("levels", "on_termination")]):
+        raise ValueError(f"{lost[0]} has no meaning beside levels (each level has its own, or every)")
     every, steps = fields.pop("every", (0, 0))
     return CheckpointSpec(every=every, every_steps=steps, **fields)
 

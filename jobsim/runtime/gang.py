@@ -1,0 +1,136 @@
+"""A gang: the pods of a JobSet that train together, as far as the API shows them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from jobsim.api.jobset import JobSet
+from jobsim.runtime.engine import Timer
+from jobsim.workload.training import Progress, Stretch, Workload
+
+Key = tuple[str, str]
+
+
+def wanted_pods(jobset: JobSet, replicated_jobs: tuple[str, ...]) -> int:
+    """Return how many pods make a gang whole."""
+    total = 0
+    for rjob in jobset.spec.replicated_jobs:
+        if replicated_jobs and rjob.name not in replicated_jobs:
+            continue
+        spec = rjob.template.spec
+        parallelism = 1 if spec.parallelism is None else spec.parallelism
+        completions = parallelism if spec.completions is None else spec.completions
+        total += rjob.replicas * min(parallelism, completions)
+    return total
+
+
+class Ledger(Protocol):
+    """Who accounts for a gang's time (``results.ledger``)."""
+
+    def progress(
+        self,
+        time: int,
+        namespace: str,
+        name: str,
+        state: str,
+        pace: tuple[int, int] | None = None,
+        blame: str = "",
+        useful_ns: int | None = None,
+    ) -> None:
+        """Take note that a gang's state changed; ``pace``: nominal and present step time, if they differ.
+
+        ``blame``: why they do; ``useful_ns``: nominal time of all whole steps, if they ever did.
+        """
+        ...
+
+    def undone(self, time: int, namespace: str, name: str, ns: int, beyond_ns: int = 0) -> None:
+        """Take note that a failure undid step time, some of it beyond nominal."""
+        ...
+
+
+class Member(NamedTuple):
+    """A ready pod: the JobSet's attempt that it is of, its node, and restarts of its containers."""
+
+    attempt: str
+    node: str
+    restarts: int = 0
+
+
+class Saving(NamedTuple):
+    """A write on termination: its level, when it ends, and the pods that it needs until then."""
+
+    level: int
+    until: int
+    pods: frozenset[str]
+
+
+class Gang:
+    """One workload on one JobSet object.
+
+    Attributes
+    ----------
+    ready : dict
+        Members by UID.
+    hanging : dict
+        UIDs of ready pods that cannot step, whatever the API says: a fault that is not noticed yet.
+    priced_ns : int
+        Time of one step on the gang's placement (``workload.step_ns`` is the nominal one).
+    slowness : float
+        How many times as long it takes on the slowest node.
+    """
+
+    def __init__(self, workload: Workload, jobset: JobSet) -> None:
+        self.workload = workload
+        self.key: Key = jobset.key
+        self.ready: dict[str, Member] = {}
+        self.hanging: dict[str, None] = {}
+        self._by_attempt: dict[str, int] = {}
+        self.progress = Progress()
+        self.whole = self.able = self.done = self.writing = False
+        self.starts = self.writes = self.losses = 0
+        self.restored = -1
+        self.priced_ns = workload.step_ns
+        self.slowness, self.blame = 1.0, ""
+        self.paced = False
+        self.stretch: Stretch | None = None
+        self.stretch_since = 0
+        self.saving: Saving | None = None
+        self.timer: Timer | None = None
+        self.read(jobset)
+
+    def read(self, jobset: JobSet) -> None:
+        """Take in a JobSet as it is now."""
+        self.wanted = wanted_pods(jobset, self.workload.replicated_jobs)
+        self.attempt = str(jobset.status.restarts)
+        self.suspended = bool(jobset.spec.suspend)
+
+    @property
+    def step_ns(self) -> int:
+        """Time of one step as things are."""
+        return self.priced_ns if self.slowness == 1 else round(self.priced_ns * self.slowness)
+
+    @property
+    def useful_ns(self) -> int | None:
+        """Nominal time of all whole steps, if their pace ever was another."""
+        return self.progress.steps * self.workload.step_ns if self.paced else None
+
+    def join(self, uid: str, member: Member) -> None:
+        """Take in a ready pod."""
+        self.ready[uid] = member
+        self._by_attempt[member.attempt] = self._by_attempt.get(member.attempt, 0) + 1
+
+    def leave(self, uid: str) -> bool:
+        """Take out a pod; tell whether it was in."""
+        member = self.ready.pop(uid, None)
+        self.hanging.pop(uid, None)
+        if member is None:
+            return False
+        self._by_attempt[member.attempt] -= 1
+        if not self._by_attempt[member.attempt]:
+            del self._by_attempt[member.attempt]
+        return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all pods of the current attempt are ready."""
+        return not self.suspended and self._by_attempt.get(self.attempt, 0) == self.wanted > 0

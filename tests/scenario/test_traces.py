@@ -1,0 +1,139 @@
+"""Traces of faults: both forms, and every way to be wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobsim.errors import InputErrors
+from jobsim.scenario import Scenario
+from jobsim.scenario.build import build
+from jobsim.scenario.model import FailureTrace
+from jobsim.scenario.traces import TraceError, read_trace
+from jobsim.units import DAY, HOUR, SECOND
+
+HEAD = "time,entity,effect,until\n"
+
+
+def read(tmp_path: Path, text: str, name: str = "t.csv", **spec: Any) -> list[tuple[Any, ...]]:
+    path = tmp_path / name
+    path.write_text(text)
+    rows = read_trace(path, FailureTrace(trace=name, **spec))
+    return [(row.at, row.entity, row.effect, row.until, row.factor, row.cause) for row in rows]
+
+
+def test_our_own_form(tmp_path: Path) -> None:
+    head = "time,entity,effect,until,cause,factor\n"
+    text = head + "0,h-0,,,,\n1.5,h-r0,lose,2h,power,\n\n90s,h-1,degrade,,nic,0.5\n"
+    assert read(tmp_path, text, effect="drain") == [
+        (0, "h-0", "drain", None, 1.0, ""),
+        (3 * SECOND // 2, "h-r0", "lose", 2 * HOUR, 1.0, "power"),
+        (90 * SECOND, "h-1", "degrade", None, 0.5, "nic"),
+    ]
+
+
+def events(*rows: tuple[str, float, str, str]) -> str:
+    keys = ("node_id", "event_time", "event_type")
+    return json.dumps(
+        [{**dict(zip(keys, row, strict=False)), "fault_type": {"Class": row[3]}} for row in rows]
+    )
+
+
+def test_the_public_form_pairs_starts_and_ends(tmp_path: Path) -> None:
+    text = events(
+        ("x", 1, "fault_start", "GPU"),
+        ("y", 1.5, "fault_start", "Fan"),
+        ("x", 2, "fault_start", "GPU"),
+        ("x", 2.5, "fault_end", "GPU"),
+        ("x", 3, "fault_end", "GPU"),
+    )
+    assert read(tmp_path, text, "t.json") == [
+        (DAY, 0, "crash", 5 * DAY // 2, 1.0, "GPU"),
+        (3 * DAY // 2, 1, "crash", None, 1.0, "Fan"),
+        (2 * DAY, 0, "crash", 3 * DAY, 1.0, "GPU"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", "t.csv:1: nothing is no head line"),
+        ("time,node\n", "t.csv:1: time,node is no head line"),
+        (
+            HEAD + "5,h-0,crash,\n4,h-0,crash,\n",
+            "t.csv:3: comes before the row above (rows in order of time)",
+        ),
+        (HEAD + "5,h-0,crash,4\n", "t.csv:2: until is before time"),
+        (HEAD + "5,h-0,crash\n", "t.csv:2: has 3 cells (4, as the head line)"),
+        (HEAD + "5,h-0,burn,\n", 't.csv:2: effect: "burn" is wrong (one of pod-fails, crash'),
+        (HEAD + "soon,h-0,,\n", 't.csv:2: time: "soon" is wrong (a duration'),
+        (HEAD + "-5,h-0,,\n", 't.csv:2: time: "-5" is wrong'),
+        (HEAD + "nan,h-0,,\n", 't.csv:2: time: "nan" is wrong'),
+        (HEAD + "5,,,\n", "t.csv:2: time or entity is missing"),
+        (HEAD + "5,h-0,degrade,\n", "t.csv:2: factor is missing"),
+    ],
+)
+def test_wrong_rows(text: str, error: str, tmp_path: Path) -> None:
+    with pytest.raises(TraceError) as caught:
+        read(tmp_path, text)
+    assert str(caught.value).startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("{", "t.json is no JSON"),
+        ("{}", "t.json holds no list"),
+        ("[1]", "t.json: event 1:"),
+        (events(("x", 1, "fault_end", "GPU")), "t.json: event 1: ends a fault that has not begun"),
+        (events(("x", -1, "fault_start", "GPU")), "t.json: event 1: fault_start at -1.0"),
+        (events(("x", 2, "fault_start", "a"), ("y", 1, "fault_start", "a")), "t.json:2: comes before"),
+    ],
+)
+def test_wrong_events(text: str, error: str, tmp_path: Path) -> None:
+    with pytest.raises(TraceError) as caught:
+        read(tmp_path, text, "t.json")
+    assert str(caught.value).startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("t.csv", HEAD + "5,h-7,,\n", 'failures[0].trace: t.csv: line 2: no node, rack or block "h-7"'),
+        (
+            "t.json",
+            events(*((str(i), 1, "fault_start", "GPU") for i in range(3))),
+            "failures[0].trace: t.json: 3 nodes fail in it, the fleet has 2",
+        ),
+    ],
+)
+def test_entities_that_the_fleet_has_not(name: str, text: str, error: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    scenario = Scenario(
+        fleet=[{"pool": "h", "shape": "cpu-16", "nodes": 2}], failures=[{"trace": name}], folder=tmp_path
+    )
+    with pytest.raises(InputErrors) as caught:
+        build(scenario, strict=False, check_invariants=False)
+    assert str(caught.value).startswith(error)
+
+
+def test_more_failures_than_anybody_waits_for() -> None:
+    scenario = Scenario(
+        fleet=[{"pool": "h", "shape": "cpu-16", "nodes": 2}],
+        failures=[{"component": "gpu", "per": "node", "mtbf": "1ms"}],
+    )
+    with pytest.raises(InputErrors, match=r"means about 5e\+09 failures in 30 days \(at most 1e\+07\)"):
+        build(scenario, strict=False, check_invariants=False)
+
+
+def test_maintenance_that_never_comes_is_said() -> None:
+    scenario = Scenario(
+        fleet=[{"pool": "h", "shape": "cpu-16", "nodes": 2}],
+        failures=[{"maintenance": {"every": "24h", "duration": "1h"}}],
+        until="2h",
+    )
+    _, notes = build(scenario, strict=False, check_invariants=False)
+    assert notes == ("failures[0].maintenance never happens: the run ends before its first time",)
