@@ -7,7 +7,6 @@ a client, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from jobsim.api._struct import Struct, replace
 from jobsim.api.core import Namespace
@@ -15,7 +14,6 @@ from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
 from jobsim.api.plan import EventRecord
 from jobsim.api.pod import Pod
-from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.server import Server
 from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.pipeline import Admission
@@ -31,11 +29,12 @@ from jobsim.runtime.client import Client, WriteCounts
 from jobsim.runtime.controller import Controller, Core
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.faults import FaultyClient, Trouble
-from jobsim.runtime.guard import Guard, Story
+from jobsim.runtime.guard import Guard
 from jobsim.runtime.informer import LagOf
 from jobsim.runtime.kubelet import Kubelets
 from jobsim.runtime.lag import is_recent, lag_of, process_of, sampler
 from jobsim.runtime.nodes import Nodes
+from jobsim.runtime.recording import Hopeful, Recorder
 from jobsim.runtime.scheduler import Scheduler
 from jobsim.runtime.setup import CLIENT_LIMITS, Faults, Setup, Submission
 from jobsim.runtime.stall import Stall, pending, stuck_namespaces, stuck_on_dead_nodes
@@ -47,52 +46,6 @@ from jobsim.workload.behaviour import PodRules
 PROGRESS_TIMERS = 20_000
 #: Without a change for so long every retry has been made at its longest interval (1000 s) thrice.
 STALL_NS = HOUR
-
-
-class Recorder(Protocol):
-    """Who keeps the log of a run (``results``)."""
-
-    @property
-    def log(self) -> Story:
-        """What was kept so far."""
-        ...
-
-    def watch(self, event: WatchEvent) -> None:
-        """Take one change."""
-        ...
-
-    def event(self, time: int, component: str, event: EventRecord) -> None:
-        """Take one Kubernetes Event."""
-        ...
-
-    def note(self, time: int, kind: str, **fields: Any) -> None:
-        """Take something that is no change of an object."""
-        ...
-
-    def progress(
-        self,
-        time: int,
-        namespace: str,
-        name: str,
-        state: str,
-        pace: tuple[int, int] | None = None,
-        blame: str = "",
-        useful_ns: int | None = None,
-    ) -> None:
-        """Take a change of a gang's state."""
-        ...
-
-    def undone(self, time: int, namespace: str, name: str, ns: int, beyond_ns: int = 0) -> None:
-        """Take step time that a failure undid."""
-        ...
-
-
-class Hopeful(Protocol):
-    """A part that may still make something happen by itself."""
-
-    def hopeful(self) -> bool:
-        """Tell whether it will."""
-        ...
 
 
 class Stop(Struct):
