@@ -33,8 +33,10 @@ class WorkQueue(Generic[K]):
     Examples
     --------
     >>> queue = WorkQueue[str]()
-    >>> queue.add("a", at=1_000, now=0)
+    >>> queue.add("a", at=1_000, now=0), queue.add("a", at=2_000, now=0)
+    (True, False)
     >>> queue.add("a", at=400, now=0)
+    True
     >>> queue.next_ready()
     400
     >>> queue.pop(399), queue.pop(400), queue.pop(1_000)
@@ -56,19 +58,22 @@ class WorkQueue(Generic[K]):
         """Return how many keys want a pass now or later; a key may count twice."""
         return len(self._dirty) + len(self._waiting)
 
-    def add(self, key: K, at: int, now: int) -> None:
-        """Ask for a pass over a key at an instant; at once if that is not after ``now``, ns."""
+    def add(self, key: K, at: int, now: int) -> bool:
+        """Ask for a pass over a key at an instant; at once if that is not after ``now``, ns.
+
+        Returns whether that may be sooner than what was asked before.
+        """
         if at <= now:
             if self._pull_forward:
                 self._waiting.pop(key, None)
-            self._add_now(key, now)
-            return
+            return self._add_now(key, now)
         waiting = self._waiting.get(key)
         if waiting is not None and waiting <= at:
-            return
+            return False
         self._waiting[key] = at
         self._sequence += 1
         heappush(self._heap, (at, self._sequence, key))
+        return True
 
     def next_ready(self) -> int | None:
         """Return when the next key may be popped, ns; None if no key waits.
@@ -96,12 +101,13 @@ class WorkQueue(Generic[K]):
         if key in self._dirty:
             self._ready.append(key)
 
-    def _add_now(self, key: K, since: int) -> None:
+    def _add_now(self, key: K, since: int) -> bool:
         if key in self._dirty:
-            return
+            return False
         self._dirty[key] = since
         if key not in self._processing:
             self._ready.append(key)
+        return True
 
     def _promote(self, now: int) -> None:
         """Move keys whose delay is over to the ready ones."""

@@ -144,11 +144,13 @@ class Controller:
         if self._down:
             return
         now = self._engine.now
+        sooner = False
         for wake in woken:
             key = (wake.namespace, wake.name)
-            self._queue.add(key, now + wake.delay_ns, now)
+            sooner |= self._queue.add(key, now + wake.delay_ns, now)
             self._failing.pop(key, None)
-        self._arm()
+        if sooner:
+            self._arm()
 
     def _learn(self, event: WatchEvent) -> None:
         """Let the memory of a key learn from an event; while the key is worked on, afterwards."""
