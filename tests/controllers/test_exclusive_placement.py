@@ -63,7 +63,7 @@ def decide(*followers: Pod, gates: Gates = MAIN, node: Node | None = NODE, leade
     ],
 )
 def test_only_bound_exclusive_leaders_wake(obj: Object, woken: bool) -> None:
-    """C-PRC-01."""
+    """C-PRC-01, C-PRC-13, C-BUG-20: the leader's changes alone; stale followers wait for them."""
     event = WatchEvent(type="MODIFIED", obj=obj, old=None, revision=1, time=0)
     names = [(wake.namespace, wake.name) for wake in wakes(event, ObjectTable())]
     assert names == ([("default", obj.name)] if woken else [])

@@ -92,7 +92,7 @@ def test_containers_that_restart_leave_the_pod_running() -> None:
     [("Background", 2), ("Foreground", 2), ("Orphan", 0)],
 )
 def test_deleting_a_jobset(policy: str, gone: int) -> None:
-    """K-JOB-121, K-JOB-122; the Job controller lets go of pods before they are deleted (K-JOB-123)."""
+    """C-TTL-10, K-JOB-121, K-JOB-122; the Job controller lets pods go before they are deleted (K-JOB-123)."""
     truth = run(
         jobset(),
         script=[step({"deleteJobSet": "a", "policy": policy}, **READY, plus=1)],

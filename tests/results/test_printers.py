@@ -227,6 +227,7 @@ ROWS: list[tuple[Object, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("obj", "expected"), ROWS)
 def test_row(obj: Object, expected: dict[str, str]) -> None:
+    """C-API-02 among them."""
     row = cells(obj, wide=True)
     assert {header: row[header] for header in expected} == expected
 

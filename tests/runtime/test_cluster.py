@@ -25,7 +25,7 @@ def lab() -> Lab:
 
 
 class TestTheWalk:
-    """ARCHITECTURE, "The walk": each lap at its time, with delays of upstream (K-TIM-41)."""
+    """ARCHITECTURE, "The walk": each lap at its time, with delays of upstream (K-TIM-41, C-FAI-21)."""
 
     def test_it_ends_well(self, lab: Lab) -> None:
         assert lab.js().status.terminal_state == "Completed"
@@ -208,7 +208,7 @@ class TestFailures:
         assert lab.js().status.terminal_state == "Completed"
 
     def test_a_silent_node_is_the_terminating_trap(self) -> None:
-        """K-POD-47..50: Unknown after the grace period, evicted 300 s later, terminating for ever."""
+        """K-POD-47..50, C-BUG-14: Unknown after the grace period, evicted 300 s later, stuck for ever."""
         lab = Lab(
             jobset(
                 pods=4,
@@ -255,7 +255,7 @@ class TestFailures:
         assert lab.when("JobSet", status={"restarts": 1})[0] < 120
 
     def test_a_lost_node_frees_its_pods(self) -> None:
-        """K-POD-52: PodGC marks them Failed 40 to 80 s later."""
+        """K-POD-52, C-ENV-07: PodGC marks them Failed 40 to 80 s later; the JobSet hears of it by its Job."""
         lab = Lab(
             jobset(pods=2, failurePolicy={"maxRestarts": 1}),
             nodes=2,
@@ -338,6 +338,7 @@ def test_strict_treats_missing_things_as_missing() -> None:
 
 
 def test_latency_and_lag_move_time_but_not_the_outcome() -> None:
+    """C-ENV-06."""
     slow = {"watchLag": "20ms", "api": {"latency": "5ms", "job": {"qps": 0}, "scheduler": {"qps": 0}}}
     failing = {
         "pods": [{"match": {}, "run": "60s"}],

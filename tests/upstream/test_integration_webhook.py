@@ -162,7 +162,7 @@ MOUNTED = with_pod(W, containers=(replace(CONTAINER, volume_mounts=(MOUNT,)),))
     ],
 )
 def test_what_is_stored(jobset: JobSet, read: Change, value: Any) -> None:
-    """C-DEF-01..06, C-API-25."""
+    """C-DEF-01 to C-DEF-06, C-API-25."""
     assert read(create(jobset).spec) == value
 
 

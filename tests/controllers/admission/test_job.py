@@ -266,7 +266,7 @@ def test_updates(changes: dict[str, Any], starts: list[str]) -> None:
 
 
 def test_a_template_may_change_only_while_nothing_runs() -> None:
-    """K-JOB-81: scheduling directives, labels and resources, of a suspended Job without active pods."""
+    """K-JOB-81, C-SUS-10: scheduling directives, labels and resources, of suspended Jobs without pods."""
     directed = change(OLD, template=replace(POD, spec=replace(POD.spec, node_selector={"a": "b"})))
     image = replace(POD.spec.containers[0], image="other")
     other = change(OLD, template=replace(POD, spec=replace(POD.spec, containers=(image,))))

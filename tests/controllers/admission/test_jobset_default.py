@@ -75,7 +75,7 @@ def test_an_empty_spec() -> None:
     ],
 )
 def test_what_is_given_stays(given: dict[str, object], changed: dict[str, object]) -> None:
-    """C-DEF-01..06."""
+    """C-DEF-01 to C-DEF-06, C-DEF-05 among them."""
     assert defaulted(**given) == {**ALWAYS, **given, **changed}
 
 

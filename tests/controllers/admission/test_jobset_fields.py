@@ -110,7 +110,7 @@ def test_what_a_new_jobset_may_say(clause: str, spec: dict[str, Any], text: str)
 
 
 def test_defaults_of_a_new_jobset() -> None:
-    """C-API-12, C-API-14, C-API-16 to C-API-21, C-API-25, C-API-27, C-API-32, C-API-33."""
+    """C-API-12, C-API-14, C-API-17, C-API-19, C-API-21, C-API-25, C-API-27, C-API-33."""
     stored = admission().create_document(document(failurePolicy={"rules": [{"action": "FailJobSet"}]}), EMPTY)
     spec = stored["spec"]
     assert [(r["groupName"], r["replicas"]) for r in spec["replicatedJobs"]] == [("default", 1)] * 2
@@ -124,6 +124,25 @@ def test_defaults_of_a_new_jobset() -> None:
     absent = {"suspend", "coordinator", "managedBy", "ttlSecondsAfterFinished", "volumeClaimPolicies"}
     assert not absent & set(spec)
     assert "failurePolicy" not in admission().create_document(document(), EMPTY)["spec"]
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ({}, {"whenDeleted": "Delete"}),
+        ({"retentionPolicy": None}, {"whenDeleted": "Delete"}),
+        ({"retentionPolicy": {}}, {"whenDeleted": "Delete"}),
+        ({"retentionPolicy": {"whenDeleted": "Retain"}}, {"whenDeleted": "Retain"}),
+    ],
+)
+def test_defaults_of_a_claim_policy(given: dict[str, Any], stored: dict[str, Any]) -> None:
+    """C-API-38, C-API-40, C-API-41, C-DEF-06: of the webhook, of the CRD where it is empty."""
+    mounting = {"name": "c", "image": "i", "volumeMounts": [{"name": "data", "mountPath": "/d"}]}
+    job = {"spec": {"template": {"spec": {"containers": [mounting]}}}}
+    policy = {"templates": [{"metadata": {"name": "data"}, "spec": {}}], **given}
+    doc = document(replicatedJobs=[rjob(template=job)], volumeClaimPolicies=[policy])
+    spec = admission().create_document(doc, EMPTY)["spec"]
+    assert spec["volumeClaimPolicies"][0]["retentionPolicy"] == stored
 
 
 FULL = {

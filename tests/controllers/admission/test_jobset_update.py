@@ -75,7 +75,7 @@ def changed(*rjobs: ReplicatedJob, suspend: bool | None = None) -> JobSet:
     ],
 )
 def test_what_may_change(new: JobSet) -> None:
-    """C-UPD-01, C-UPD-03, C-UPD-10."""
+    """C-UPD-01, C-UPD-02, C-UPD-03, C-UPD-10."""
     assert errors(new, OLD) == []
 
 

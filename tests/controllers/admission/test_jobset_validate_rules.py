@@ -77,7 +77,7 @@ def test_rule_names_are_unique() -> None:
 
 @pytest.mark.parametrize("action", ["RestartJob", "RestartJobAndIgnoreMaxRestarts"])
 def test_single_restarts(action: str) -> None:
-    """C-VAL-14: without the gate the rest of the policy is not looked at."""
+    """C-VAL-13, C-VAL-14: without the gate the rest of the policy is not looked at."""
     rules = [rule("-"), rule("ok", action)]
     assert errors(make_jobset("t", rules=rules)) == [
         INTERNAL + "RestartJob and RestartJobAndIgnoreMaxRestarts failure policy actions "

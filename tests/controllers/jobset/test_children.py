@@ -125,7 +125,7 @@ def test_the_first_true_condition_decides(conditions: list[tuple[str, str]], buc
 
 
 def test_previous_jobs_are_deleted_in_the_foreground_at_once() -> None:
-    """C-DEL-01..03: terminating ones are skipped, a Job that is gone is no error."""
+    """C-DEL-01, C-DEL-02, C-DEL-03: terminating ones are skipped, a Job that is gone is no error."""
     train = make_jobset("train", replicated_jobs={"w": 3}, status=JobSetStatus(restarts=1))
     children = [
         make_job("train-w-0"),

@@ -164,7 +164,7 @@ def test_exclusive_placement(
     pods_get: dict[str, str],
     selects: bool,
 ) -> None:
-    """C-JOB-18, C-JOB-19, C-JOB-21, C-JOB-22: annotations only, never labels."""
+    """C-EXC-01, C-JOB-18, C-JOB-19, C-JOB-21, C-JOB-22: annotations only, never labels."""
     rjob = make_replicated_job("w", annotations=inner)
     job = build(make_jobset("train", replicated_jobs=[rjob], annotations=outer))
     pods = job.spec.template

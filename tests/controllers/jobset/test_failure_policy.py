@@ -73,7 +73,7 @@ def test_an_empty_policy_is_not_none() -> None:
 
 
 def test_the_default_action_counts_a_restart() -> None:
-    """C-FAI-09, C-FAI-12, C-CND-05: the condition's event, then the action's."""
+    """C-FAI-09, C-FAI-12, C-FAI-13, C-CND-05: the condition's event, then the action's."""
     plan = decide(make_jobset("train", max_restarts=3), FAILED)
     status = status_of(plan)
     assert (status.restarts, status.restarts_count_towards_max) == (1, 1)

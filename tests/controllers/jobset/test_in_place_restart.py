@@ -162,7 +162,7 @@ def test_pods_that_cannot_be_counted_are_an_error(parallelism: int | None, compl
 
 
 def test_without_the_gate_nothing_of_it_happens() -> None:
-    """C-REC-15, C-AGT-09."""
+    """C-REC-15, C-AGT-09, C-BUG-42."""
     plan = decide(pods("7", "7", "7", "7"), gates=jobset.Gates())
     assert attempts_of(plan) == (None, None)
 

@@ -23,7 +23,7 @@ from jobsim.api.jobset import (
     VolumeClaimPolicy,
 )
 from jobsim.api.meta import ObjectMeta
-from jobsim.api.pod import Container, PodSpec, PodTemplateSpec, Toleration, VolumeMount
+from jobsim.api.pod import Container, PodSpec, PodTemplateSpec, VolumeMount
 from jobsim.api.volume import PersistentVolumeClaim
 from jobsim.api.writes import Create, Update, UpdateStatus
 from jobsim.testing import make_jobset, make_replicated_job
@@ -163,54 +163,6 @@ def test_labels_of_existing_jobs_are_never_refreshed() -> None:
     assert [RACK in w.job(name).metadata.annotations for name in ("w-0", "w-1")] == [False, True]
     w.fail("w-0").collect()
     assert all(RACK in job.metadata.annotations for job in w.store.list(Job))
-
-
-# --- suspension -----------------------------------------------------------------------------------
-
-
-def test_completed_start_up_stays_true_while_suspended() -> None:
-    """C-SUS-14: and turns false with the first replicated job that has to start again."""
-    w = world(rjobs={"a": 1, "b": 1}, in_order=True).ready("a-0").ready("b-0")
-    completed = ("True", "InOrderStartupPolicyCompleted")
-    assert w.says("StartupPolicyCompleted") == completed
-    w.edit(suspend=True)
-    w.run("a-0", "b-0")
-    assert w.says("StartupPolicyCompleted") == completed
-    w.edit(suspend=False)
-    assert w.says("StartupPolicyCompleted") == ("False", "InOrderStartupPolicyCompleted")
-    assert w.says("StartupPolicyInProgress") == ("True", "InOrderStartupPolicyInProgress")
-
-
-def test_selectors_of_an_earlier_admission_stay() -> None:
-    """C-BUG-04: a queue puts other keys into the template, the children keep those of before."""
-    w = world(rjobs={"w": 1}, suspend=True)
-
-    def admitted(suspend: bool, **selector: str) -> str | None:
-        [rjob] = w.train.spec.replicated_jobs
-        pods = rjob.template.spec.template
-        tolerations = tuple(Toleration(key=key, operator="Exists") for key in selector)
-        spec = replace(pods.spec, node_selector=selector, tolerations=tolerations)
-        job = replace(rjob.template.spec, template=replace(pods, spec=spec))
-        changed = replace(rjob, template=replace(rjob.template, spec=job))
-        return w.edit(suspend=suspend, replicated_jobs=(changed,))
-
-    assert admitted(False, flavor="a") is None
-    assert admitted(True) is None
-    assert admitted(False, zone="z") is None
-    spec = w.job("w-0").spec.template.spec
-    assert spec.node_selector == {"flavor": "a", "zone": "z"}
-    assert [t.key for t in spec.tolerations] == ["flavor", "zone"]
-
-
-def test_the_queue_sees_what_is_persisted() -> None:
-    """C-KUE-01, C-KUE-02: counts of active and ready Jobs in the status, and the template restored by it."""
-    w = world(suspend=True)
-    assert (w.counts("w").suspended, w.counts("w").active) == (2, 0)
-    w.edit(suspend=False)
-    w.ready("w-0", "w-1")
-    assert (w.counts("w").active, w.counts("w").ready) == (2, 2)
-    w.edit(suspend=True)
-    assert w.counts("w").suspended == 2
 
 
 # --- ends -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from jobsim.api.meta import Condition, LabelSelector, ObjectMeta
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.controllers.scheduler.cycle import Decision, cycle
 from jobsim.units import SECOND
-from tests.controllers.scheduler.kit import cluster, make_node, make_pod
+from tests.controllers.scheduler.kit import cluster, leader, make_node, make_pod, racks
 from tests.controllers.scheduler.naive import World
 from tests.controllers.scheduler.test_against_naive import snapshot_of
 from tests.controllers.scheduler.worlds import cases
@@ -31,6 +31,19 @@ def preemptor(cpu: int = 4, **more: object) -> Pod:
 
 def victims(decision: Decision) -> list[str]:
     return [victim.name for victim in decision.victims]
+
+
+def test_preemption_frees_no_domain_that_pods_elsewhere_block() -> None:
+    """C-BUG-16, C-ENV-04: victims go from one node only; what keeps the pod out runs on another."""
+    near = leader("b", priority="0")
+    high = replace(near, spec=replace(near.spec, priority=10))
+    blocking = make_pod("a-0", "n01", labels={"job-key": "a", "priority": "0"}, priority=0)
+    filling = make_pod("x", "n00", cpu=4, priority=0)
+    decision = cycle(cluster(*racks(1), pods=(blocking, filling)), high)
+    # The other pod's node can be freed of it; the rest of its rack cannot.
+    assert (decision.node, victims(decision)) == ("", ["a-0"])
+    two = make_pod("a-1", "n00", labels={"job-key": "a", "priority": "0"}, priority=0)
+    assert victims(cycle(cluster(*racks(1), pods=(blocking, two)), high)) == []
 
 
 @pytest.mark.parametrize(
