@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import ring, scale, small
+from benchmarks import network, ring, scale, small
 from benchmarks.table import table
 
 
@@ -27,7 +27,7 @@ def main() -> int:
         rings.append(ring.measure_apart(size))
     print("large things ...", file=sys.stderr)
     larges = [scale.measure_apart(what) for what in scale.LIMITS]
-    smalls = [small.admission(), small.tiny(), small.contention(), *small.steady()]
+    smalls = [small.admission(), small.tiny(), small.contention(), *network.prices(), *small.steady()]
     if options.cases is not None:
         smalls.append(small.recorded(options.cases))
     print("Gang start and full restart (ratio: a pod life in bare simpy timeouts)\n")
