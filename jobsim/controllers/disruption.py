@@ -145,7 +145,7 @@ class Seen(Struct):
     owners: tuple[Object | None, ...] = ()
 
 
-def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
+def wakes(event: WatchEvent, reader: Reader, stale_ns: int = STALE_DISRUPTION_NS) -> list[Wake]:
     """Return the budgets that a change concerns, and the pod when its DisruptionTarget may grow stale."""
     obj = event.obj
     if not isinstance(obj, Pod):
@@ -156,7 +156,7 @@ def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
         woken = [_key(budget) for budget in budgets if _selects(budget, obj)]
     since = _disrupted_since(obj) if event.type != "DELETED" else None
     if since is not None:
-        woken.append(replace(_key(obj), delay_ns=max(since + STALE_DISRUPTION_NS - event.time, 0)))
+        woken.append(replace(_key(obj), delay_ns=max(since + stale_ns - event.time, 0)))
     return woken
 
 
@@ -179,10 +179,10 @@ def observe(reader: Reader, namespace: str, name: str) -> Seen | None:
     return Seen(budget=budget, pods=pods, owners=tuple(_owner(pod, reader) for pod in pods))
 
 
-def reconcile(seen: Seen, now: int) -> Plan:
+def reconcile(seen: Seen, now: int, stale_ns: int = STALE_DISRUPTION_NS) -> Plan:
     """Return the status of a budget, or the reset of a stale condition."""
     if seen.budget is None:
-        return _reset_stale(seen.pods[0], now)
+        return _reset_stale(seen.pods[0], now, stale_ns)
     budget = seen.budget
     notices = []
     if not seen.pods:
@@ -337,12 +337,12 @@ def _disrupted_since(pod: Pod) -> int | None:
     return target.last_transition_time or 0
 
 
-def _reset_stale(pod: Pod, now: int) -> Plan:
+def _reset_stale(pod: Pod, now: int, stale_ns: int) -> Plan:
     since = _disrupted_since(pod)
     if since is None:
         return Plan()
-    if since + STALE_DISRUPTION_NS > now:
-        return Plan(requeue_after_ns=since + STALE_DISRUPTION_NS - now)
+    if since + stale_ns > now:
+        return Plan(requeue_after_ns=since + stale_ns - now)
     reset = Condition(type="DisruptionTarget", status="False", last_transition_time=Time(floor_second(now)))
     return Plan(steps=(single(_patch(pod, reset), ignore=("NotFound",)),))
 

@@ -13,13 +13,12 @@ from typing import Literal
 from jobsim.api._struct import Struct, replace
 from jobsim.api.pod import Container, PodSpec, Probe
 from jobsim.controllers.timing import (
-    CRASH_LOOP_BASE_NS,
-    CRASH_LOOP_CAP_NS,
-    CRASH_LOOP_RESET_NS,
     PROBE_FAILURES,
     PROBE_PERIOD_S,
+    REAL,
     SIGKILL_EXIT,
     SIGTERM_EXIT,
+    Timing,
 )
 from jobsim.laws import Fixed, Law, quantile
 from jobsim.units import SECOND
@@ -79,6 +78,7 @@ class Machine(Struct):
     behaviour: PodBehaviour
     draw: Draw
     probing_since: int = 0
+    timing: Timing = REAL
 
     def sample(self, law: Law, purpose: str, *entity: str | int) -> int:
         """Return one duration; a fixed one costs no draw."""
@@ -145,7 +145,7 @@ def _plan_restart(
         return run
     if action == "restart-all":
         return replace(run, restarts_all=True)
-    if not run.backoff or now - run.backoff_at > CRASH_LOOP_RESET_NS:
+    if not run.backoff or now - run.backoff_at > machine.timing.crash_loop_reset_ns:
         return replace(run, restart_at=now, backoff=0)
     return replace(run, restart_at=now + run.backoff)
 
@@ -153,7 +153,9 @@ def _plan_restart(
 def _restart(
     machine: Machine, now: int, container: Container, number: int, run: ContainerRun
 ) -> ContainerRun:
-    backoff = min(run.backoff * 2, CRASH_LOOP_CAP_NS) if run.backoff else CRASH_LOOP_BASE_NS
+    timing = machine.timing
+    doubled = run.backoff * 2 if run.backoff else timing.crash_loop_base_ns
+    backoff = min(doubled, timing.crash_loop_cap_ns)
     waiting = ContainerRun(restarts=run.restarts + 1, last=replace(run, last=None, restart_at=NEVER))
     fresh = start_container(machine, now, container, number, waiting)
     return replace(fresh, backoff=backoff, backoff_at=now)

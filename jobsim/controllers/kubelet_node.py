@@ -95,6 +95,6 @@ def eviction_order(pod: Pod) -> tuple[int, int, str]:
     return pod.spec.priority or 0, asked, pod.name
 
 
-def last_renewal(silent_since: int, phase_ns: int = 0) -> int:
+def last_renewal(silent_since: int, phase_ns: int = 0, every_ns: int = LEASE_RENEW_NS) -> int:
     """Return when a kubelet that fell silent had last renewed its lease (K-POD-46), ns."""
-    return silent_since - (silent_since - phase_ns) % LEASE_RENEW_NS
+    return silent_since - (silent_since - phase_ns) % every_ns

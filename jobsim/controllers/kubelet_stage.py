@@ -22,7 +22,8 @@ from jobsim.controllers.kubelet_sandbox import (
     begin_stop,
 )
 from jobsim.controllers.kubelet_status import phase, pod_status
-from jobsim.controllers.timing import GRACE_MIN_S, SIGTERM_EXIT, STATUS_RESYNC_NS
+from jobsim.controllers.timing import GRACE_MIN_S, SIGTERM_EXIT, STATUS_RESYNC_NS, Timing
+from jobsim.controllers.timing import REAL as REAL_TIMING
 from jobsim.units import SECOND
 from jobsim.workload.behaviour import PodBehaviour
 
@@ -46,6 +47,7 @@ class KubeletProfile(Struct):
     instant: bool = False
     wipes: bool = False
     quiet_ns: int = STATUS_RESYNC_NS
+    timing: Timing = REAL_TIMING
 
 
 REAL = KubeletProfile()
@@ -140,7 +142,12 @@ def machine_of(seen: Seen) -> Machine:
     pod, box = seen.pod, seen.sandbox
     since = 0 if box is None else box.admitted_at
     return Machine(
-        uid=pod.metadata.uid, spec=pod.spec, behaviour=seen.behaviour, draw=seen.draw, probing_since=since
+        uid=pod.metadata.uid,
+        spec=pod.spec,
+        behaviour=seen.behaviour,
+        draw=seen.draw,
+        probing_since=since,
+        timing=seen.profile.timing,
     )
 
 

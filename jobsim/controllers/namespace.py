@@ -37,12 +37,12 @@ class Seen(Struct):
     contents: tuple[Object, ...] = ()
 
 
-def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
+def wakes(event: WatchEvent, reader: Reader, delay_ns: int = NAMESPACE_DELAY_NS) -> list[Wake]:
     """Return a namespace that is being deleted, some seconds after each change of it."""
     obj = event.obj
     if not isinstance(obj, Namespace) or event.type == "DELETED" or obj.metadata.deletion_timestamp is None:
         return []
-    return [Wake(namespace="", name=obj.name, delay_ns=NAMESPACE_DELAY_NS)]
+    return [Wake(namespace="", name=obj.name, delay_ns=delay_ns)]
 
 
 def observe(reader: Reader, name: str) -> Seen | None:

@@ -16,7 +16,6 @@ Differs: a node without a Ready condition counts as ready while its kubelet live
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from jobsim.api import codec
 from jobsim.api._struct import Struct, Time, replace
@@ -27,8 +26,9 @@ from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.reader import Reader
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.api.writes import Patch, PatchPodStatus, UpdateStatus, Write
-from jobsim.controllers import timing
-from jobsim.units import SECOND, floor_second
+from jobsim.controllers.node_zones import Zone, period_ns, qps_of, swap_limiter, zone_of, zone_state
+from jobsim.controllers.timing import REAL, Timing
+from jobsim.units import floor_second
 
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -37,9 +37,7 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 #: The key of the look at all nodes; every other key is a node's name.
 MONITOR = Wake(namespace="", name="*")
 
-_TICK = timing.NODE_MONITOR_PERIOD_NS
 _NODE_INDEX = "node"
-_ZONE_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 #: Taint key by condition type and status; only these NoSchedule taints are the controller's own.
 _CONDITION_TAINTS: Mapping[tuple[str, str], str] = {
     ("Ready", "False"): NOT_READY,
@@ -51,16 +49,6 @@ _CONDITION_TAINTS: Mapping[tuple[str, str], str] = {
 }
 _OWN_KEYS = frozenset((*_CONDITION_TAINTS.values(), UNSCHEDULABLE))
 _HEARTBEAT_CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
-
-ZoneState = Literal["Initial", "Normal", "PartialDisruption", "FullDisruption"]
-
-
-class Zone(Struct):
-    """A zone's limiter: a token bucket of one; ``qps`` 0 lets nothing pass."""
-
-    state: ZoneState = "Initial"
-    qps: float = timing.EVICTION_QPS
-    next_token_at: int = 0
 
 
 class Memory(Struct):
@@ -90,7 +78,7 @@ class Seen(Struct):
     memory: Memory | None = None
 
 
-def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
+def wakes(event: WatchEvent, reader: Reader, timing: Timing = REAL) -> list[Wake]:
     """Return the monitor at its next tick when health changed, and a node whose own taints are due."""
     node = event.obj
     if not isinstance(node, Node):
@@ -105,7 +93,7 @@ def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
         or not (steady and _is_ready(node))
         or any(map(_is_own_no_execute, node.spec.taints))
     ):
-        woken.append(replace(MONITOR, delay_ns=-event.time % _TICK))
+        woken.append(replace(MONITOR, delay_ns=-event.time % timing.node_monitor_period_ns))
     if event.type != "DELETED" and _no_schedule(node, event.time) != node.spec.taints:
         woken.append(Wake(namespace="", name=node.name))
     return woken
@@ -121,24 +109,24 @@ def observe(reader: Reader, name: str, silent: Mapping[str, int], memory: Memory
     return Seen(nodes=nodes, silent=silent, pods=pods, memory=memory or Memory())
 
 
-def reconcile(seen: Seen, now: int, grace_ns: int = timing.NODE_MONITOR_GRACE_NS) -> Plan:
+def reconcile(seen: Seen, now: int, timing: Timing = REAL) -> Plan:
     """Return the writes due as of the last tick, and when to look again.
 
     Parameters
     ----------
     seen : Seen
     now : int
-    grace_ns : int
-        The node monitor's grace period (``control.nodeMonitorGracePeriod``).
+    timing : Timing
+        The node monitor's periods and rates.
     """
     if seen.memory is None:
         node = seen.nodes[0]
         taints = _no_schedule(node, now)
         return Plan(steps=(single(_patch_taints(node, taints)),)) if taints != node.spec.taints else Plan()
-    tick = now - now % _TICK
-    nodes, events, status_writes = _judge_health(seen, seen.memory, now, tick, grace_ns)
+    tick = now - now % timing.node_monitor_period_ns
+    nodes, events, status_writes = _judge_health(seen, seen.memory, now, tick, timing)
     pod_writes, pod_events = _mark_pods(seen, nodes, now)
-    memory = _judge_zones(nodes, seen.memory, now)
+    memory = _judge_zones(nodes, seen.memory, now, timing)
     taint_writes, memory, waiting = _no_execute_pass(nodes, memory, now, tick)
     groups = (status_writes, pod_writes, taint_writes)
     steps = tuple(parallel(writes, max_parallel=8, ignore=("NotFound",)) for writes in groups if writes)
@@ -146,7 +134,7 @@ def reconcile(seen: Seen, now: int, grace_ns: int = timing.NODE_MONITOR_GRACE_NS
         steps=steps,
         notices=(*events, *pod_events),
         memory=memory if memory != seen.memory else None,
-        requeue_after_ns=_next_look(seen, nodes, memory, now, tick, grace_ns, waiting),
+        requeue_after_ns=_next_look(seen, nodes, memory, now, tick, timing, waiting),
     )
 
 
@@ -154,14 +142,14 @@ def reconcile(seen: Seen, now: int, grace_ns: int = timing.NODE_MONITOR_GRACE_NS
 
 
 def _judge_health(
-    seen: Seen, memory: Memory, now: int, tick: int, grace_ns: int
+    seen: Seen, memory: Memory, now: int, tick: int, timing: Timing
 ) -> tuple[list[Node], list[EventRecord], list[Write]]:
     """Give Ready=Unknown to nodes that were silent for longer than the grace period (K-POD-47)."""
     nodes: list[Node] = []
     events: list[EventRecord] = []
     writes: list[Write] = []
     for node in seen.nodes:
-        if node.name in seen.silent and tick > _probed(node.name, seen, memory) + grace_ns:
+        if node.name in seen.silent and tick > _patience_ends(node.name, seen, memory, timing):
             unknown = _unknown(node, now)
             if unknown is not node:
                 writes.append(UpdateStatus(obj=unknown))
@@ -176,10 +164,11 @@ def _judge_health(
     return nodes, events, writes
 
 
-def _probed(name: str, seen: Seen, memory: Memory) -> int:
-    """Return the tick at which the last renewal of a silent kubelet was noticed."""
+def _patience_ends(name: str, seen: Seen, memory: Memory, timing: Timing) -> int:
+    """Return until when a silent kubelet is waited for: a grace period after it was last noticed."""
     renewed = seen.silent[name]
-    return max(renewed + -renewed % _TICK, memory.probe_floor)
+    noticed = max(renewed + -renewed % timing.node_monitor_period_ns, memory.probe_floor)
+    return noticed + timing.node_monitor_grace_ns
 
 
 def _unknown(node: Node, now: int) -> Node:
@@ -242,28 +231,12 @@ def _mark_pods(seen: Seen, nodes: list[Node], now: int) -> tuple[list[Write], li
 # -- zones -------------------------------------------------------------------------------------------
 
 
-def zone_of(node: Node) -> str:
-    """Return the zone that a node's evictions are limited in; "" when it has no zone labels."""
-    region, zone = (node.metadata.labels.get(key, "") for key in _ZONE_LABELS)
-    return f"{region}:{zone}" if region or zone else ""
-
-
-def zone_state(ready: int, not_ready: int) -> ZoneState:
-    """Return a zone's state from its counts of nodes (K-POD-49)."""
-    if ready == 0 and not_ready > 0:
-        return "FullDisruption"
-    share = not_ready / max(ready + not_ready, 1)
-    if not_ready >= timing.UNHEALTHY_ZONE_NODES_MIN and share >= timing.UNHEALTHY_ZONE_SHARE:
-        return "PartialDisruption"
-    return "Normal"
-
-
-def _judge_zones(nodes: list[Node], memory: Memory, now: int) -> Memory:
+def _judge_zones(nodes: list[Node], memory: Memory, now: int, timing: Timing) -> Memory:
     """Bring the limiters in line with the state of the zones; a dead cluster evicts nothing."""
     counts: dict[str, list[int]] = {}
     for node in nodes:
         counts.setdefault(zone_of(node), [0, 0])[0 if _is_ready(node) else 1] += 1
-    states = {name: zone_state(*count) for name, count in counts.items()}
+    states = {name: zone_state(ready, unready, timing) for name, (ready, unready) in counts.items()}
     known = {name: memory.zones.get(name, Zone()) for name in states}
     all_dead = bool(states) and all(state == "FullDisruption" for state in states.values())
     all_were_dead = bool(known) and all(zone.state == "FullDisruption" for zone in known.values())
@@ -275,27 +248,9 @@ def _judge_zones(nodes: list[Node], memory: Memory, now: int) -> Memory:
         if state == zone.state and not all_dead and not all_were_dead:
             zones[name] = zone
             continue
-        qps = 0.0 if all_dead else _qps(state, sum(counts[name]))
-        zones[name] = replace(_swap_limiter(zone, qps, now), state=state)
+        qps = 0.0 if all_dead else qps_of(state, sum(counts[name]), timing)
+        zones[name] = replace(swap_limiter(zone, qps, now), state=state)
     return Memory(zones=zones, probe_floor=now if all_were_dead else memory.probe_floor)
-
-
-def _qps(state: ZoneState, size: int) -> float:
-    if state != "PartialDisruption":
-        return timing.EVICTION_QPS
-    return timing.EVICTION_QPS_UNHEALTHY if size > timing.LARGE_ZONE_NODES else 0.0
-
-
-def _swap_limiter(zone: Zone, qps: float, now: int) -> Zone:
-    """Change a limiter's rate; one that is empty now stays empty for one period of the new rate."""
-    if qps == zone.qps:
-        return zone
-    empty = zone.qps == 0 or now < zone.next_token_at
-    return replace(zone, qps=qps, next_token_at=now + _period_ns(qps) if empty and qps else 0)
-
-
-def _period_ns(qps: float) -> int:
-    return round(SECOND / qps)
 
 
 # -- taints ------------------------------------------------------------------------------------------
@@ -326,7 +281,7 @@ def _no_execute_pass(
             if zone.qps == 0 or now < zone.next_token_at:
                 waiting = waiting or zone.qps > 0
                 continue
-            zones[name] = replace(zone, next_token_at=now + _period_ns(zone.qps))
+            zones[name] = replace(zone, next_token_at=now + period_ns(zone.qps))
         kept = tuple(t for t in node.spec.taints if not _is_own_no_execute(t))
         added = Taint(key=wanted, effect="NoExecute", time_added=Time(floor_second(now)))
         writes.append(_patch_taints(node, (*kept, added) if wanted else kept))
@@ -383,17 +338,18 @@ def _is_ready(node: Node) -> bool:
 
 
 def _next_look(
-    seen: Seen, nodes: list[Node], memory: Memory, now: int, tick: int, grace_ns: int, waiting: bool
+    seen: Seen, nodes: list[Node], memory: Memory, now: int, tick: int, timing: Timing, waiting: bool
 ) -> int | None:
     """Return the time until the next look that may decide something; None: only a change can bring it."""
     looks: list[int] = []
+    period = timing.node_monitor_period_ns
     for node in nodes:
         status = _ready_status(node)
         if node.name in seen.silent and status != "Unknown":
-            end = _probed(node.name, seen, memory) + grace_ns
-            looks.append(end - end % _TICK + _TICK)
+            end = _patience_ends(node.name, seen, memory, timing)
+            looks.append(end - end % period + period)
         if status != "True" and not _was_unready_before(node, tick):
-            looks.append(tick + _TICK)
+            looks.append(tick + period)
     if waiting:
         looks.extend(zone.next_token_at for zone in memory.zones.values() if zone.next_token_at > now)
     return min(looks) - now if looks else None

@@ -22,7 +22,7 @@ from jobsim.api.reader import Reader
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.api.writes import Delete, PatchPodStatus, Write
 from jobsim.controllers.node_lifecycle import OUT_OF_SERVICE
-from jobsim.controllers.timing import POD_GC_PERIOD_NS, POD_GC_QUARANTINE_NS, POD_GC_TERMINAL_MAX
+from jobsim.controllers.timing import REAL, Timing
 from jobsim.units import floor_second
 
 #: The only key: the collector looks at everything at once.
@@ -57,22 +57,24 @@ class Seen(Struct):
     memory: Memory = Memory()
 
 
-def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
+def wakes(event: WatchEvent, reader: Reader, timing: Timing = REAL) -> list[Wake]:
     """Return the next look when a change may give the collector something to do."""
     obj = event.obj
     if isinstance(obj, Pod):
-        reason = event.type != "DELETED" and _pod_concerns(obj, event.old, reader)
+        reason = event.type != "DELETED" and _pod_concerns(obj, event.old, reader, timing.pod_gc_terminal_max)
     elif isinstance(obj, Node):
         reason = event.type == "DELETED" or _is_out_of_service(obj)
     else:
         return []
-    return [Wake(namespace="", name=LOOK.name, delay_ns=-event.time % POD_GC_PERIOD_NS)] if reason else []
+    if not reason:
+        return []
+    return [Wake(namespace="", name=LOOK.name, delay_ns=-event.time % timing.pod_gc_period_ns)]
 
 
-def observe(reader: Reader, memory: Memory | None) -> Seen:
+def observe(reader: Reader, memory: Memory | None, timing: Timing = REAL) -> Seen:
     """Return the pods that a look is about."""
     nodes = {node.name: _is_out_of_service(node) for node in reader.list(Node)}
-    crowded = reader.count(Pod) > POD_GC_TERMINAL_MAX
+    crowded = reader.count(Pod) > timing.pod_gc_terminal_max
     homeless, out_of_service, unscheduled, terminal = [], [], [], []
     for pod in reader.list(Pod):
         node = pod.spec.node_name
@@ -95,14 +97,15 @@ def observe(reader: Reader, memory: Memory | None) -> Seen:
     )
 
 
-def reconcile(seen: Seen, now: int) -> Plan:
+def reconcile(seen: Seen, now: int, timing: Timing = REAL) -> Plan:
     """Return the forced deletions of one look, and the next look while a node is in quarantine."""
+    period = timing.pod_gc_period_ns
     quarantine = {}
     gone = set()
     for pod in seen.homeless:
         name = pod.spec.node_name
         since = quarantine[name] = seen.memory.quarantine.get(name, now)
-        if now - since >= POD_GC_QUARANTINE_NS:
+        if now - since >= timing.pod_gc_quarantine_ns:
             gone.add(name)
     at = Time(floor_second(now))
     lost = Condition(
@@ -112,7 +115,8 @@ def reconcile(seen: Seen, now: int) -> Plan:
         message="PodGC: node no longer exists",
         last_transition_time=at,
     )
-    surplus = sorted(seen.terminal, key=_oldest_first)[: max(len(seen.terminal) - POD_GC_TERMINAL_MAX, 0)]
+    too_many = max(len(seen.terminal) - timing.pod_gc_terminal_max, 0)
+    surplus = sorted(seen.terminal, key=_oldest_first)[:too_many]
     groups = (
         [_force(pod) for pod in surplus],
         [_force(pod) for pod in seen.out_of_service],
@@ -127,11 +131,11 @@ def reconcile(seen: Seen, now: int) -> Plan:
             if chains
         ),
         memory=memory if memory != seen.memory else None,
-        requeue_after_ns=POD_GC_PERIOD_NS - now % POD_GC_PERIOD_NS if memory.quarantine else None,
+        requeue_after_ns=period - now % period if memory.quarantine else None,
     )
 
 
-def _pod_concerns(pod: Pod, old: object, reader: Reader) -> bool:
+def _pod_concerns(pod: Pod, old: object, reader: Reader, terminal_max: int) -> bool:
     """Tell whether a change of a pod may be the collector's business; cheap for the usual ones."""
     name = pod.spec.node_name
     if isinstance(old, Pod):
@@ -144,7 +148,7 @@ def _pod_concerns(pod: Pod, old: object, reader: Reader) -> bool:
         node = reader.get(Node, "", name) if name else None
         if node is None or (pod.terminating and _is_out_of_service(node)):
             return True
-    return ended and pod.terminal and reader.count(Pod) > POD_GC_TERMINAL_MAX
+    return ended and pod.terminal and reader.count(Pod) > terminal_max
 
 
 def _is_out_of_service(node: Node) -> bool:

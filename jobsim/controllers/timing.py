@@ -1,14 +1,15 @@
 """Every time constant and client limit of the control plane below JobSet, each with its source.
 
 ``TABLE`` is the one table (K-TIM-01, K-TIM-02); the names below it are its values, so code reads
-``timing.CRASH_LOOP_BASE_NS`` and a reader finds where the number comes from.  What the Scenario's
-``control`` section may change is passed to the decisions as an argument and only defaults to this.
+``timing.CRASH_LOOP_BASE_NS`` and a reader finds where the number comes from.  ``Timing`` has those that the
+Scenario's ``control.timing`` may change: it is passed to the decisions and defaults to the table.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from jobsim.api._struct import Struct
 from jobsim.units import MILLISECOND, MINUTE, SECOND
 
 
@@ -97,9 +98,9 @@ CLIENTS: dict[str, ClientLimit] = {
     "job": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
     "ttl-after-finished": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
     "pod-gc": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
-    "disruption": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
-    "node-lifecycle": ClientLimit(20, 30, "cmd/kube-controller-manager/app/core.go"),
-    "taint-eviction": ClientLimit(20, 30, "cmd/kube-controller-manager/app/core.go"),
+    "disruption-controller": ClientLimit(20, 30, "pkg/controller/apis/config/v1alpha1/defaults.go"),
+    "node-controller": ClientLimit(20, 30, "cmd/kube-controller-manager/app/core.go"),
+    "taint-eviction-controller": ClientLimit(20, 30, "cmd/kube-controller-manager/app/core.go"),
     "garbage-collector": ClientLimit(40, 30, "cmd/kube-controller-manager/app/core.go"),
     "namespace-controller": ClientLimit(400, 3000, "cmd/kube-controller-manager/app/core.go"),
     "scheduler": ClientLimit(50, 100, "pkg/scheduler/apis/config/v1/defaults.go"),
@@ -160,3 +161,46 @@ UNSCHEDULABLE_MAX_NS = int(_VALUE["UNSCHEDULABLE_MAX_NS"])
 UNSCHEDULABLE_FLUSH_NS = int(_VALUE["UNSCHEDULABLE_FLUSH_NS"])
 AFFINITY_CYCLES = float(_VALUE["AFFINITY_CYCLES"])
 GANG_PERMIT_TIMEOUT_NS = int(_VALUE["GANG_PERMIT_TIMEOUT_NS"])
+
+
+class Timing(Struct, kw_only=True):
+    """What a Scenario may change of the table (``control.timing``); defaults are upstream's."""
+
+    job_sync_window_ns: int = JOB_SYNC_WINDOW_NS
+    job_retry_base_ns: int = JOB_RETRY_BASE_NS
+    job_retry_cap_ns: int = JOB_RETRY_CAP_NS
+    job_backoff_base_ns: int = JOB_BACKOFF_BASE_NS
+    job_backoff_cap_ns: int = JOB_BACKOFF_CAP_NS
+    job_writes_per_sync: int = JOB_WRITES_PER_SYNC
+    job_workers: int = JOB_WORKERS
+    expectation_timeout_ns: int = EXPECTATION_TIMEOUT_NS
+    ttl_workers: int = TTL_WORKERS
+    gc_workers: int = GC_WORKERS
+    namespace_delay_ns: int = NAMESPACE_DELAY_NS
+    crash_loop_base_ns: int = CRASH_LOOP_BASE_NS
+    crash_loop_cap_ns: int = CRASH_LOOP_CAP_NS
+    crash_loop_reset_ns: int = CRASH_LOOP_RESET_NS
+    pressure_transition_ns: int = PRESSURE_TRANSITION_NS
+    shutdown_grace_ns: int = SHUTDOWN_GRACE_NS
+    lease_renew_ns: int = LEASE_RENEW_NS
+    node_monitor_period_ns: int = NODE_MONITOR_PERIOD_NS
+    node_monitor_grace_ns: int = NODE_MONITOR_GRACE_NS
+    eviction_qps: float = EVICTION_QPS
+    eviction_qps_unhealthy: float = EVICTION_QPS_UNHEALTHY
+    unhealthy_zone_share: float = UNHEALTHY_ZONE_SHARE
+    large_zone_nodes: int = LARGE_ZONE_NODES
+    default_toleration_s: int = DEFAULT_TOLERATION_S
+    pod_gc_period_ns: int = POD_GC_PERIOD_NS
+    pod_gc_quarantine_ns: int = POD_GC_QUARANTINE_NS
+    pod_gc_terminal_max: int = POD_GC_TERMINAL_MAX
+    stale_disruption_ns: int = STALE_DISRUPTION_NS
+    drain_retry_ns: int = DRAIN_RETRY_NS
+    scheduler_backoff_base_ns: int = SCHEDULER_BACKOFF_BASE_NS
+    scheduler_backoff_cap_ns: int = SCHEDULER_BACKOFF_CAP_NS
+    unschedulable_max_ns: int = UNSCHEDULABLE_MAX_NS
+    unschedulable_flush_ns: int = UNSCHEDULABLE_FLUSH_NS
+    affinity_cycles: float = AFFINITY_CYCLES
+
+
+#: Upstream's numbers.
+REAL = Timing()

@@ -15,6 +15,7 @@ from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Create, Delete, Evict, Patch, PatchStatus, Update, Write
 from jobsim.apiserver.store import Store
+from jobsim.controllers.timing import REAL, Timing
 from jobsim.errors import ApiError
 from jobsim.runtime.client import Client
 from jobsim.runtime.drain import Drains
@@ -41,13 +42,14 @@ class Actor:
         client: Client,
         submit: Callable[[Submission], Object],
         warn: Callable[[str], None],
+        timing: Timing = REAL,
     ) -> None:
         self._engine = engine
         self._store = store
         self._client = client
         self._submit = submit
         self._warn = warn
-        self.drains = Drains(engine, store, client, warn)
+        self.drains = Drains(engine, store, client, warn, timing.drain_retry_ns)
         self._waiting: list[Action] = []
         self._planned = 0
 

@@ -48,7 +48,8 @@ class Chaos:
         self._warn = warn
         self.outages = Outages(store, nodes, actor, training.slow)
         training.slowness = self.outages.slowness
-        self._strikes = Strikes(engine, store, kubelets, training, self.outages, notes, setup.seed)
+        timing = setup.control.timing
+        self._strikes = Strikes(engine, store, kubelets, training, self.outages, notes, setup.seed, timing)
         self.hazards = Hazards(engine, store, self._strikes, setup.seed, warn)
         self._planned = 0
 

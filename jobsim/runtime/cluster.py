@@ -86,14 +86,21 @@ class Cluster:
         self.metrics: dict[str, int] = {}
         self._pending_submissions = 0
         names = NameSource(setup.seed)
-        self.admission = Admission(setup.gates, strict=setup.strict, suffix=names.suffix)
+        self.admission = Admission(
+            setup.gates,
+            strict=setup.strict,
+            suffix=names.suffix,
+            toleration_s=setup.control.timing.default_toleration_s,
+        )
         self.server = Server(self.store, self.admission, names)
         self.store.subscribe(recorder.watch)
         self._guard = self._watchman() if setup.check_invariants else None
         self._trouble = Trouble(self.engine, setup.faults, setup.seed, recorder)
         self._controllers = [self._controller(core) for core in self._cores()]
         self._build_nodes_and_pods()
-        self._user = Actor(self.engine, self.store, self._client("user"), self.submit, self.warn)
+        self._user = Actor(
+            self.engine, self.store, self._client("user"), self.submit, self.warn, setup.control.timing
+        )
         self._chaos = Chaos(
             self.engine,
             self.store,
@@ -116,18 +123,18 @@ class Cluster:
         return guard
 
     def _cores(self) -> list[Core]:
-        gates = self.setup.gates
+        gates, timing = self.setup.gates, self.setup.control.timing
         return [
             components.jobset_core(gates),
             components.pod_core(gates),
-            components.job_core(),
-            components.orphan_core(),
-            components.ttl_core(),
-            components.garbage_collector_core(),
+            components.job_core(timing),
+            components.orphan_core(timing),
+            components.ttl_core(timing),
+            components.garbage_collector_core(timing),
             components.taint_core(),
-            components.pod_gc_core(),
-            components.disruption_core(),
-            components.namespace_core(self.store),
+            components.pod_gc_core(timing),
+            components.disruption_core(timing),
+            components.namespace_core(self.store, timing),
         ]
 
     def _build_nodes_and_pods(self) -> None:
@@ -140,6 +147,7 @@ class Cluster:
             setup.control.pods_per_second,
             self.record,
             self._lag("scheduler"),
+            setup.control.timing,
         )
         self._kubelets = Kubelets(
             engine,
@@ -148,14 +156,21 @@ class Cluster:
             PodRules(setup.rules),
             setup.seed,
             self.record,
-            setup.kubelet,
+            replace(setup.kubelet, timing=setup.control.timing),
             self._lag("kubelet"),
         )
         silent: dict[str, int] = {}
-        monitor = self._controller(components.node_core(silent, setup.control.node_monitor_grace_ns))
+        monitor = self._controller(components.node_core(silent, setup.control.timing))
         self._controllers.append(monitor)
         self._nodes = Nodes(
-            engine, store, self._kubelets, self._client("kubelet"), self._client("user"), monitor, silent
+            engine,
+            store,
+            self._kubelets,
+            self._client("kubelet"),
+            self._client("user"),
+            monitor,
+            silent,
+            setup.control.timing,
         )
         trouble, admission = self._trouble, self.admission
         trouble.add("scheduler", self._scheduler.crash, self._scheduler.restart)

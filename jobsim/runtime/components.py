@@ -6,6 +6,7 @@ Source of the numbers: K-TIM-01, C-QUE-02, C-QUE-03.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from jobsim.api.reader import Reader
 from jobsim.api.watch import METADATA, SPEC
@@ -22,7 +23,7 @@ from jobsim.controllers import (
 )
 from jobsim.controllers.job import orphans, ttl
 from jobsim.controllers.jobset.gates import Gates
-from jobsim.controllers.timing import NAMESPACE_WORKERS
+from jobsim.controllers.timing import NAMESPACE_WORKERS, REAL, Timing
 from jobsim.runtime.controller import Core
 
 
@@ -51,23 +52,23 @@ def pod_core(gates: Gates) -> Core:
     )
 
 
-def job_core() -> Core:
+def job_core(timing: Timing = REAL) -> Core:
     """Return the Job controller (5 workers, retry 1 s doubling to 60 s)."""
     return Core(
         name="job",
         kinds=("Job", "Pod"),
-        wakes=job.wakes,
+        wakes=partial(job.wakes, window_ns=timing.job_sync_window_ns),
         observe=job.observe,
-        reconcile=lambda seen, now: job.reconcile(seen, now),
+        reconcile=lambda seen, now: job.reconcile(seen, now, timing=timing),
         note=job.note,
         memory_of=job.memory_of,
-        backoff_base_ns=job.ERROR_BACKOFF_BASE_NS,
-        backoff_cap_ns=job.ERROR_BACKOFF_CAP_NS,
-        workers=5,
+        backoff_base_ns=timing.job_retry_base_ns,
+        backoff_cap_ns=timing.job_retry_cap_ns,
+        workers=timing.job_workers,
     )
 
 
-def orphan_core() -> Core:
+def orphan_core(timing: Timing = REAL) -> Core:
     """Return the Job controller's clean-up of finalizers on orphaned pods (K-JOB-13, K-JOB-123)."""
     return Core(
         name="job",
@@ -76,12 +77,12 @@ def orphan_core() -> Core:
         minds={"Pod": METADATA},
         observe=lambda reader, namespace, name, memory: orphans.observe(reader, namespace, name),
         reconcile=lambda seen, now: orphans.reconcile(seen, now),
-        backoff_base_ns=job.ERROR_BACKOFF_BASE_NS,
-        backoff_cap_ns=job.ERROR_BACKOFF_CAP_NS,
+        backoff_base_ns=timing.job_retry_base_ns,
+        backoff_cap_ns=timing.job_retry_cap_ns,
     )
 
 
-def ttl_core() -> Core:
+def ttl_core(timing: Timing = REAL) -> Core:
     """Return the TTL-after-finished controller of Jobs (K-JOB-71)."""
     return Core(
         name="ttl-after-finished",
@@ -89,11 +90,11 @@ def ttl_core() -> Core:
         wakes=ttl.wakes,
         observe=lambda reader, namespace, name, memory: ttl.observe(reader, namespace, name),
         reconcile=lambda seen, now: ttl.reconcile(seen, now),
-        workers=5,
+        workers=timing.ttl_workers,
     )
 
 
-def garbage_collector_core() -> Core:
+def garbage_collector_core(timing: Timing = REAL) -> Core:
     """Return the garbage collector (20 workers, K-JOB-125)."""
     return Core(
         name="garbage-collector",
@@ -101,27 +102,27 @@ def garbage_collector_core() -> Core:
         wakes=garbage_collector.wakes,
         observe=lambda reader, namespace, name, memory: garbage_collector.observe(reader, namespace, name),
         reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),
-        workers=20,
+        workers=timing.gc_workers,
         live=True,
         minds={"*": METADATA},
     )
 
 
-def node_core(silent: Mapping[str, int], grace_ns: int) -> Core:
+def node_core(silent: Mapping[str, int], timing: Timing = REAL) -> Core:
     """Return the node lifecycle controller: health, NoSchedule and NoExecute taints (K-POD-47..49).
 
     Parameters
     ----------
     silent : mapping
         Nodes whose kubelet is silent, and when it last renewed its lease, ns.
-    grace_ns : int
+    timing : Timing
     """
     return Core(
         name="node-controller",
         kinds=("Node",),
-        wakes=node_lifecycle.wakes,
+        wakes=partial(node_lifecycle.wakes, timing=timing),
         observe=lambda reader, namespace, name, memory: node_lifecycle.observe(reader, name, silent, memory),
-        reconcile=lambda seen, now: node_lifecycle.reconcile(seen, now, grace_ns),
+        reconcile=lambda seen, now: node_lifecycle.reconcile(seen, now, timing),
     )
 
 
@@ -137,23 +138,23 @@ def taint_core() -> Core:
     )
 
 
-def pod_gc_core() -> Core:
+def pod_gc_core(timing: Timing = REAL) -> Core:
     """Return the pod garbage collector (K-POD-51..53)."""
     return Core(
         name="pod-gc",
         kinds=("Node", "Pod"),
-        wakes=pod_gc.wakes,
-        observe=lambda reader, namespace, name, memory: pod_gc.observe(reader, memory),
-        reconcile=pod_gc.reconcile,
+        wakes=partial(pod_gc.wakes, timing=timing),
+        observe=lambda reader, namespace, name, memory: pod_gc.observe(reader, memory, timing),
+        reconcile=partial(pod_gc.reconcile, timing=timing),
     )
 
 
-def namespace_core(live: Reader) -> Core:
+def namespace_core(live: Reader, timing: Timing = REAL) -> Core:
     """Return the namespace controller, which asks the server what is in a namespace."""
     return Core(
         name="namespace-controller",
         kinds=("Namespace",),
-        wakes=namespace.wakes,
+        wakes=partial(namespace.wakes, delay_ns=timing.namespace_delay_ns),
         observe=lambda reader, space, name, memory: namespace.observe(live, name),
         reconcile=namespace.reconcile,
         workers=NAMESPACE_WORKERS,
@@ -162,12 +163,12 @@ def namespace_core(live: Reader) -> Core:
     )
 
 
-def disruption_core() -> Core:
+def disruption_core(timing: Timing = REAL) -> Core:
     """Return the disruption controller: what budgets allow, stale DisruptionTarget conditions (K-POD-45)."""
     return Core(
         name="disruption-controller",
         kinds=("PodDisruptionBudget", "Pod"),
-        wakes=disruption.wakes,
+        wakes=partial(disruption.wakes, stale_ns=timing.stale_disruption_ns),
         observe=lambda reader, namespace, name, memory: disruption.observe(reader, namespace, name),
-        reconcile=disruption.reconcile,
+        reconcile=partial(disruption.reconcile, stale_ns=timing.stale_disruption_ns),
     )

@@ -60,9 +60,19 @@ class Drains:
     engine, store, client :
     warn : callable
         Takes what was refused, for the summary.
+    retry_ns : int
+        After how long a refused eviction is asked for again.
     """
 
-    def __init__(self, engine: Engine, store: Store, client: Client, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        client: Client,
+        warn: Callable[[str], None],
+        retry_ns: int = DRAIN_RETRY_NS,
+    ) -> None:
+        self._retry_ns = retry_ns
         self._engine = engine
         self._store = store
         self._client = client
@@ -134,8 +144,8 @@ class Drains:
                 concerned = bool(drain.refused) and drain.left.get(obj.key) == obj.metadata.uid
             if concerned and not drain.armed:
                 drain.armed = True
-                ticks = (event.time - drain.started) // DRAIN_RETRY_NS + 1
-                self._engine.at(drain.started + ticks * DRAIN_RETRY_NS, self._again, drain)
+                ticks = (event.time - drain.started) // self._retry_ns + 1
+                self._engine.at(drain.started + ticks * self._retry_ns, self._again, drain)
 
     def _again(self, drain: _Drain) -> None:
         drain.armed = False

@@ -15,7 +15,7 @@ from jobsim.api.writes import Create, Delete
 from jobsim.apiserver.store import Store
 from jobsim.controllers.kubelet_node import PRESSED_RESOURCE, healthy, last_renewal, pressed, shutting_down
 from jobsim.controllers.node_lifecycle import MONITOR
-from jobsim.controllers.timing import SHUTDOWN_GRACE_NS
+from jobsim.controllers.timing import REAL, Timing
 from jobsim.runtime.client import Client
 from jobsim.runtime.controller import Controller
 from jobsim.runtime.engine import Engine, Stopped
@@ -47,7 +47,9 @@ class Nodes:
         cloud_client: Client,
         monitor: Controller,
         silent: dict[str, int],
+        timing: Timing = REAL,
     ) -> None:
+        self._timing = timing
         self._engine = engine
         self._store = store
         self._kubelets = kubelets
@@ -91,7 +93,7 @@ class Nodes:
         self._kubelets.stop()
         living = [node.name for node in self._store.list(Node) if node.name not in self._silent]
         self._paused = dict.fromkeys(living)
-        self._silent.update(dict.fromkeys(living, last_renewal(self._engine.now)))
+        self._silent.update(dict.fromkeys(living, self._renewed()))
         self._look()
 
     def start(self) -> None:
@@ -114,7 +116,7 @@ class Nodes:
         elif name in self._silent:
             return
         else:
-            self._silent[name] = last_renewal(self._engine.now)
+            self._silent[name] = self._renewed()
         self._kubelets.crash(name)
         self._look()
 
@@ -132,10 +134,15 @@ class Nodes:
         if node is None or name in self._silent:
             return
         self._kubelet_client.send(shutting_down(node, self._engine.now))
-        self._kubelets.shut_down(name, SHUTDOWN_GRACE_NS // SECOND)
+        grace_ns = self._timing.shutdown_grace_ns
+        self._kubelets.shut_down(name, grace_ns // SECOND)
         self._look()
         self._closing[name] = None
-        self._engine.after(SHUTDOWN_GRACE_NS, self._go_off, name)
+        self._engine.after(grace_ns, self._go_off, name)
+
+    def _renewed(self) -> int:
+        """Return when a kubelet that falls silent now has renewed its lease last."""
+        return last_renewal(self._engine.now, every_ns=self._timing.lease_renew_ns)
 
     def _go_off(self, name: str) -> None:
         if self._closing.pop(name, "") is None:
@@ -157,7 +164,7 @@ class Nodes:
         self._silent.pop(name, None)
         self._closing.pop(name, None)
         if self._paused is not None:
-            self._silent[name] = last_renewal(self._engine.now)
+            self._silent[name] = self._renewed()
             self._paused[name] = None
         self._kubelets.recover(name)
         self._report(name)

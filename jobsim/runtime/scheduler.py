@@ -16,6 +16,7 @@ from jobsim.apiserver.store import Store
 from jobsim.controllers.scheduler.decide import Action, binding_failed, cycles, decide, settle
 from jobsim.controllers.scheduler.queue import SchedulingQueue
 from jobsim.controllers.scheduler.snapshot import Snapshot
+from jobsim.controllers.timing import REAL, Timing
 from jobsim.runtime.client import Client, Wait
 from jobsim.runtime.engine import Engine, Stopped, Task, Timer
 from jobsim.runtime.informer import Informer, LagOf
@@ -51,12 +52,14 @@ class Scheduler:
         pods_per_second: float,
         record: Callable[[str, EventRecord], None],
         lag: LagOf | None = None,
+        timing: Timing = REAL,
     ) -> None:
+        self._timing = timing
         self._engine = engine
         self._client = client
         self._cycle_ns = round(SECOND / pods_per_second) if pods_per_second else 0
         self._snapshot = Snapshot()
-        self._queue = SchedulingQueue()
+        self._queue = SchedulingQueue(timing=self._timing)
         self._armed: Timer | None = None
         self._free_at = 0
         self._down = False
@@ -107,7 +110,7 @@ class Scheduler:
         now = self._engine.now
         while not self._down and (pod := self._queue.pop(now)) is not None:
             if self._cycle_ns:
-                self._free_at = now + round(self._cycle_ns * cycles(pod))
+                self._free_at = now + round(self._cycle_ns * cycles(pod, self._timing.affinity_cycles))
             self._try(pod, now)
             if self._cycle_ns:
                 break
@@ -161,7 +164,7 @@ class Scheduler:
     def restart(self) -> None:
         """Start again: list everything; every pod without a node is new."""
         self._down = False
-        self._snapshot, self._queue = Snapshot(), SchedulingQueue()
+        self._snapshot, self._queue = Snapshot(), SchedulingQueue(timing=self._timing)
         events = self._informer.relist()
         # Pods come after the nodes that they are on; none is tried before all is known.
         for event in sorted(events, key=lambda event: isinstance(event.obj, Pod)):

@@ -13,9 +13,11 @@ from jobsim.api._struct import Struct
 from jobsim.api.core import Node, Taint
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.controllers.kubelet import REAL, KubeletProfile
+from jobsim.controllers.timing import CLIENTS, Timing
+from jobsim.controllers.timing import REAL as REAL_TIMING
 from jobsim.hardware.failures.plans import Fault, Plan, TracedFault
 from jobsim.laws import ZERO, Law
-from jobsim.units import DAY, SECOND
+from jobsim.units import DAY
 from jobsim.workload.behaviour import PodRule
 from jobsim.workload.training import Workload
 
@@ -29,20 +31,9 @@ class ClientLimits(Struct):
 
 #: Upstream's defaults: JobSet main.go, kube-controller-manager, kube-scheduler (K-TIM-02, C-KEY-05).
 CLIENT_LIMITS: Mapping[str, ClientLimits] = {
-    "jobset": ClientLimits(qps=500, burst=500),
-    "job": ClientLimits(qps=20, burst=30),
-    "scheduler": ClientLimits(qps=50, burst=100),
-    "garbage-collector": ClientLimits(qps=40, burst=30),
-    "node-controller": ClientLimits(qps=20, burst=30),
-    "taint-eviction-controller": ClientLimits(qps=20, burst=30),
-    "pod-gc": ClientLimits(qps=20, burst=30),
-    "disruption-controller": ClientLimits(qps=20, burst=30),
-    "ttl-after-finished": ClientLimits(qps=20, burst=30),
-    "namespace-controller": ClientLimits(qps=400, burst=3000),
-    "kubelet": ClientLimits(qps=0, burst=0),
-    # Each agent has a client of its own, which writes once.
-    "in-place-restart-agent": ClientLimits(qps=0, burst=0),
-    "user": ClientLimits(qps=0, burst=0),
+    **{name: ClientLimits(qps=limit.qps, burst=limit.burst) for name, limit in CLIENTS.items()},
+    # One client for the kubelets of all nodes, and each agent writes once: no limit that would count.
+    **dict.fromkeys(("kubelet", "in-place-restart-agent", "user"), ClientLimits(qps=0, burst=0)),
 }
 
 
@@ -61,7 +52,7 @@ class Control(Struct):
     latency: Law = ZERO
     limits: Mapping[str, ClientLimits] = {}
     pods_per_second: float = 0.0
-    node_monitor_grace_ns: int = 50 * SECOND
+    timing: Timing = REAL_TIMING
     controllers: Mapping[str, str] = {}
 
 

@@ -15,7 +15,7 @@ from jobsim.api._struct import replace
 from jobsim.api.jobset import JOBSET_NAME
 from jobsim.api.pod import Pod
 from jobsim.apiserver.store import Store
-from jobsim.controllers.timing import PRESSURE_TRANSITION_NS
+from jobsim.controllers.timing import Timing
 from jobsim.hardware.failures.plans import Fault
 from jobsim.laws import quantile
 from jobsim.rng import uniform
@@ -81,7 +81,9 @@ class Strikes:
         outages: Outages,
         notes: Notes,
         seed: int,
+        timing: Timing,
     ) -> None:
+        self._timing = timing
         self._engine = engine
         self._store = store
         self._kubelets = kubelets
@@ -127,7 +129,7 @@ class Strikes:
             down = quantile(fault.repair, uniform(self._seed, "repair", *hit.key))
         if down is None and fault.effect.endswith("-pressure"):
             # The pod that went made room: only the condition lingers.
-            down = PRESSURE_TRANSITION_NS
+            down = self._timing.pressure_transition_ns
         # A part that is replaced in no time leaves its node open.
         lasts = down != 0 if fault.effect == "pod-fails" else True
         numbers = [(node, self._trouble(node, fault)) for node in hit.nodes] if lasts else []

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from jobsim import laws
 from jobsim.api import codec
+from jobsim.api._struct import replace
 from jobsim.api.core import Node
+from jobsim.controllers.timing import REAL
 from jobsim.runtime.setup import (
     CLIENT_LIMITS,
     Action,
@@ -26,13 +28,12 @@ from jobsim.scenario.build_failures import Failures
 from jobsim.scenario.fleet import Fleet, fleet_of
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
-from jobsim.units import DAY, SECOND
+from jobsim.units import DAY
 from jobsim.workload.checkpoint import Checkpoint
 from jobsim.workload.training import Workload
 
 #: Without `until` a run ends when nothing is left to happen, and at the latest here.
 UNTIL_MAX = 30 * DAY
-NODE_MONITOR_GRACE_NS = 50 * SECOND
 
 
 def build(
@@ -189,7 +190,9 @@ def _control(spec: model.ControlSpec) -> Control:
         known = CLIENT_LIMITS[name]
         qps = known.qps if given.qps is None else given.qps
         limits[name] = ClientLimits(qps=qps, burst=known.burst if given.burst is None else given.burst)
-    grace = spec.node_monitor_grace_period
+    timing = dict(spec.timing)
+    if spec.node_monitor_grace_period is not None:
+        timing.setdefault("node_monitor_grace_ns", spec.node_monitor_grace_period)
     return Control(
         watch_lag=tuple(
             WatchLag(law=lag.law, component=lag.component, kind=lag.kind) for lag in spec.watch_lag
@@ -197,6 +200,6 @@ def _control(spec: model.ControlSpec) -> Control:
         latency=spec.latency,
         limits=limits,
         pods_per_second=spec.pods_per_second,
-        node_monitor_grace_ns=NODE_MONITOR_GRACE_NS if grace is None else grace,
+        timing=replace(REAL, **timing),
         controllers=dict(spec.controllers),
     )

@@ -263,6 +263,8 @@ class ControlSpec(Struct, kw_only=True):
     limits: tuple[tuple[str, Limits], ...] = ()
     pods_per_second: float = 0.0
     node_monitor_grace_period: int | None = None
+    #: Constants that are changed, by their names in ``controllers.timing.Timing``.
+    timing: tuple[tuple[str, float], ...] = ()
     controllers: Labels = {}
 
 

@@ -22,6 +22,7 @@ from jobsim.apiserver.table import ObjectTable
 from jobsim.apiserver.workqueue import ItemBackoff, WorkQueue
 from jobsim.controllers import job
 from jobsim.controllers.job import orphans
+from jobsim.controllers.timing import JOB_RETRY_BASE_NS, JOB_RETRY_CAP_NS
 from jobsim.testing.conformance_case import Case, Verdict
 from jobsim.testing.conformance_job_world import World
 from jobsim.units import seconds
@@ -62,8 +63,8 @@ class Episode:
     def _start_controller(self) -> None:
         self._jobs = WorkQueue[Key]()
         self._orphans = WorkQueue[Key]()
-        self._job_backoff = ItemBackoff[Key](job.ERROR_BACKOFF_BASE_NS, job.ERROR_BACKOFF_CAP_NS)
-        self._orphan_backoff = ItemBackoff[Key](job.ERROR_BACKOFF_BASE_NS, job.ERROR_BACKOFF_CAP_NS)
+        self._job_backoff = ItemBackoff[Key](JOB_RETRY_BASE_NS, JOB_RETRY_CAP_NS)
+        self._orphan_backoff = ItemBackoff[Key](JOB_RETRY_BASE_NS, JOB_RETRY_CAP_NS)
         self._memory: dict[Key, job.Memory] = {}
         self._running: Key | None = None
         self._later: list[WatchEvent] = []

@@ -47,3 +47,10 @@ def test_client_limits() -> None:
     assert limits["garbage-collector"] == (40, 30)
     assert limits["jobset"] == (500, 500)
     assert limits["scheduler"] == (50, 100)
+
+
+@pytest.mark.parametrize("field", timing.Timing.__struct_fields__)
+def test_what_a_scenario_may_change_is_in_the_table(field: str) -> None:
+    """K-TIM-01: one table; ``control.timing`` has no number of its own."""
+    (row,) = [row for row in timing.TABLE if row.name.lower() == field]
+    assert getattr(timing.REAL, field) == row.value

@@ -223,6 +223,6 @@ def test_control() -> None:
     )
     assert control.latency == Fixed(value=3 * SECOND)
     assert control.limits == {"jobset": ClientLimits(qps=0, burst=500), "job": ClientLimits(qps=20, burst=5)}
-    assert (control.pods_per_second, control.node_monitor_grace_ns) == (300, 40 * SECOND)
+    assert (control.pods_per_second, control.timing.node_monitor_grace_ns) == (300, 40 * SECOND)
     assert control.controllers == {"jobset": "builtin"}
-    assert setup_of().control.node_monitor_grace_ns == 50 * SECOND
+    assert setup_of().control.timing.node_monitor_grace_ns == 50 * SECOND

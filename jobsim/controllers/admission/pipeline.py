@@ -33,6 +33,7 @@ from jobsim.controllers.admission.namespace import new_namespace, refuse_if_immo
 from jobsim.controllers.admission.pod_admission import PodAdmission
 from jobsim.controllers.admission.references import QUEUE_LABEL, LocalQueue
 from jobsim.controllers.jobset.gates import Gates
+from jobsim.controllers.timing import DEFAULT_TOLERATION_S
 from jobsim.errors import ApiError
 
 #: JobSet's webhooks by name: their paths; and the Service that leads to them.
@@ -57,6 +58,8 @@ class Admission:
         Whether a reference to something that is not there is an error.
     suffix : callable
         Returns the random part of a generated name.
+    toleration_s : int
+        How long pods tolerate a lost node that say nothing of it.
 
     Attributes
     ----------
@@ -64,7 +67,14 @@ class Admission:
         What was taken as existing, in the order of first mention: ``PriorityClass "high"``.
     """
 
-    def __init__(self, gates: Gates, *, strict: bool, suffix: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        gates: Gates,
+        *,
+        strict: bool,
+        suffix: Callable[[], str],
+        toleration_s: int = DEFAULT_TOLERATION_S,
+    ) -> None:
         self.gates = gates
         self.strict = strict
         self.suffix = suffix
@@ -73,7 +83,14 @@ class Admission:
         self._up = True
         self._known = Known()
         self._jobs = JobAdmission(self._known)
-        self._pods = PodAdmission(gates, self._known, strict=strict, suffix=suffix, assume=self.assume)
+        self._pods = PodAdmission(
+            gates,
+            self._known,
+            strict=strict,
+            suffix=suffix,
+            assume=self.assume,
+            toleration_s=toleration_s,
+        )
 
     def assume(self, kind: str, name: str) -> None:
         """Note, once, that something is taken as existing."""

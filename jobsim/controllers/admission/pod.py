@@ -28,6 +28,7 @@ from jobsim.api.pod import (
     Volume,
     VolumeMount,
 )
+from jobsim.controllers.timing import DEFAULT_TOLERATION_S
 
 GRACE_S = 30
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -37,7 +38,6 @@ FILE_MODE = 420
 _NOT_READY = "node.kubernetes.io/not-ready"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 _TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-TOLERATION_S = 300
 
 
 def template_defaults(spec: PodSpec) -> PodSpec:
@@ -163,7 +163,7 @@ def _volume(volume: Volume) -> Volume:
 # --- only for pods -----------------------------------------------------------------------------
 
 
-def pod_defaults(spec: PodSpec) -> PodSpec:
+def pod_defaults(spec: PodSpec, toleration_s: int = DEFAULT_TOLERATION_S) -> PodSpec:
     """Return a pod's spec (with ``template_defaults``) with what only pods get.
 
     Requests from limits, the default service account, and tolerations of a lost node for
@@ -172,7 +172,7 @@ def pod_defaults(spec: PodSpec) -> PodSpec:
     changes: dict[str, Any] = {
         "containers": tuple(_in_pod(c, host_network=spec.host_network) for c in spec.containers),
         "init_containers": tuple(_in_pod(c, host_network=spec.host_network) for c in spec.init_containers),
-        "tolerations": with_default_tolerations(spec.tolerations),
+        "tolerations": with_default_tolerations(spec.tolerations, toleration_s),
     }
     if (spec.termination_grace_period_seconds or 0) < 0:
         changes["termination_grace_period_seconds"] = 1
@@ -196,12 +196,14 @@ def _in_pod(container: Container, *, host_network: bool) -> Container:
     return replace(container, ports=ports)
 
 
-def with_default_tolerations(tolerations: tuple[Toleration, ...]) -> tuple[Toleration, ...]:
+def with_default_tolerations(
+    tolerations: tuple[Toleration, ...], toleration_s: int = DEFAULT_TOLERATION_S
+) -> tuple[Toleration, ...]:
     """Return tolerations with those of a node not ready or unreachable, where they are missing."""
     for key in (_NOT_READY, _UNREACHABLE):
         if not any((t.key == key or not t.key) and t.effect in ("NoExecute", "") for t in tolerations):
             added = Toleration(
-                key=key, operator="Exists", effect="NoExecute", toleration_seconds=TOLERATION_S
+                key=key, operator="Exists", effect="NoExecute", toleration_seconds=toleration_s
             )
             tolerations = (*tolerations, added)
     return tolerations

@@ -28,6 +28,7 @@ from jobsim.controllers.admission.pod import new_status, pod_defaults, template_
 from jobsim.controllers.admission.pod_validate import pod_errors
 from jobsim.controllers.admission.references import RuntimeClass, ServiceAccount, references
 from jobsim.controllers.jobset.gates import Gates
+from jobsim.controllers.timing import DEFAULT_TOLERATION_S
 from jobsim.errors import ApiError
 
 #: Priorities of the two classes that every cluster has.
@@ -56,8 +57,16 @@ class PodAdmission:
     """The admission of new pods (parameters: see ``pipeline.Admission``)."""
 
     def __init__(
-        self, gates: Gates, known: Known, *, strict: bool, suffix: Callable[[], str], assume: Assume
+        self,
+        gates: Gates,
+        known: Known,
+        *,
+        strict: bool,
+        suffix: Callable[[], str],
+        assume: Assume,
+        toleration_s: int = DEFAULT_TOLERATION_S,
     ) -> None:
+        self._toleration_s = toleration_s
         self._gates = gates
         self._known = known
         self._strict = strict
@@ -121,7 +130,7 @@ class PodAdmission:
             # The Jobs of a replicated job ask for the same.
             ready = self._prepared[owner] = newest._replace(asked=spec)
             return ready
-        full = self._with_priority(pod, pod_defaults(template_defaults(spec)), found)
+        full = self._with_priority(pod, pod_defaults(template_defaults(spec), self._toleration_s), found)
         if not self._strict:
             self._check_references(pod, reader)
         sample = replace(pod, spec=full)

@@ -5,7 +5,6 @@
 """
 
 from jobsim.controllers.job import orphans, ttl
-from jobsim.controllers.job.constants import ERROR_BACKOFF_BASE_NS, ERROR_BACKOFF_CAP_NS
 from jobsim.controllers.job.events import wakes
 from jobsim.controllers.job.memory import Memory, note
 from jobsim.controllers.job.memory import key_of as memory_of
@@ -14,8 +13,6 @@ from jobsim.controllers.job.pods import tally
 from jobsim.controllers.job.reconcile import Seen, observe, reconcile
 
 __all__ = [
-    "ERROR_BACKOFF_BASE_NS",
-    "ERROR_BACKOFF_CAP_NS",
     "Memory",
     "PodTally",
     "Seen",

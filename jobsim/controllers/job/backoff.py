@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from jobsim.api._struct import Struct
 from jobsim.api.pod import ContainerStatus, Pod
-from jobsim.controllers.job.constants import POD_BACKOFF_BASE_NS, POD_BACKOFF_CAP_NS
+from jobsim.controllers.timing import REAL, Timing
 from jobsim.units import SECOND
 
 
@@ -38,12 +38,12 @@ def record(old: Backoff, succeeded: Sequence[int], failed: Sequence[int]) -> Bac
     return Backoff(failures=len(later), last_failure=max(later) if later else None)
 
 
-def remaining_ns(backoff: Backoff, now: int) -> int:
+def remaining_ns(backoff: Backoff, now: int, timing: Timing = REAL) -> int:
     """Return how long creation still has to wait, ns; 0 = no longer (K-JOB-51)."""
     if backoff.last_failure is None or backoff.failures == 0:
         return 0
-    # 2**6 is past the cap already; more doublings would only make bigger ints.
-    delay = min(POD_BACKOFF_BASE_NS << min(backoff.failures - 1, 6), POD_BACKOFF_CAP_NS)
+    # 2**30 is past any cap already; more doublings would only make bigger ints.
+    delay = min(timing.job_backoff_base_ns << min(backoff.failures - 1, 30), timing.job_backoff_cap_ns)
     return max(0, backoff.last_failure + delay - now)
 
 

@@ -17,8 +17,6 @@ from jobsim.api.writes import Create, Delete, PatchFinalizers, Write
 from jobsim.controllers.job import backoff, indexes
 from jobsim.controllers.job.backoff import Backoff
 from jobsim.controllers.job.constants import (
-    BATCH_WINDOW_NS,
-    CREATE_DELETE_MAX,
     NAMESPACE_TERMINATING,
     SLOW_START_BATCH,
     TRACKING_FINALIZER,
@@ -38,7 +36,7 @@ def manage(sync: Sync, proceed: Proceed) -> Plan:
     if is_suspended(sync.job):
         return _remove(sync, tally.surplus(tally.active), proceed)
     wanted = wanted_active(sync)
-    surplus = tally.surplus(max(0, tally.active - wanted))[:CREATE_DELETE_MAX]
+    surplus = tally.surplus(max(0, tally.active - wanted))[: sync.timing.job_writes_per_sync]
     if surplus:
         return _remove(sync, surplus, proceed)
     missing = wanted - tally.active
@@ -66,10 +64,10 @@ def _create(sync: Sync, missing: int, proceed: Proceed) -> Plan:
     job = sync.job
     per_index = job.spec.backoff_limit_per_index is not None
     if not per_index:
-        wait = backoff.remaining_ns(sync.backoff, sync.now)
+        wait = backoff.remaining_ns(sync.backoff, sync.now, sync.timing)
         if wait > 0:
             return proceed(_hold(sync, wait))
-    count = min(missing, CREATE_DELETE_MAX)
+    count = min(missing, sync.timing.job_writes_per_sync)
     source = template(job)
     if indexed(job):
         chosen = _pending_indexes(sync, count)
@@ -90,7 +88,7 @@ def _create(sync: Sync, missing: int, proceed: Proceed) -> Plan:
 
 def _hold(sync: Sync, wait_ns: int) -> Sync:
     """Return the pass with creation put off; less than a batch window is not waited for (K-JOB-11)."""
-    return sync.look_again(sync.now + max(wait_ns, BATCH_WINDOW_NS))
+    return sync.look_again(sync.now + max(wait_ns, sync.timing.job_sync_window_ns))
 
 
 def _pending_indexes(sync: Sync, count: int) -> list[int]:
@@ -113,7 +111,8 @@ def _index_wait_ns(sync: Sync, last: LastFailure | None) -> int:
     if last is None:
         return 0
     failures = last.failures + last.ignored_failures + 1
-    return backoff.remaining_ns(Backoff(failures=failures, last_failure=last.finished), sync.now)
+    record = Backoff(failures=failures, last_failure=last.finished)
+    return backoff.remaining_ns(record, sync.now, sync.timing)
 
 
 def _slow_start(creates: list[Write]) -> tuple[Step, ...]:

@@ -18,7 +18,7 @@ from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.controllers.job.backoff import Backoff
-from jobsim.controllers.job.constants import EXPECTATION_TIMEOUT_NS
+from jobsim.controllers.timing import EXPECTATION_TIMEOUT_NS
 
 
 class Memory(Struct):
@@ -60,11 +60,11 @@ def revision(obj: Object | None) -> int:
     return int(obj.metadata.resource_version or 0) if obj is not None else 0
 
 
-def satisfied(memory: Memory, now: int) -> bool:
+def satisfied(memory: Memory, now: int, timeout_ns: int = EXPECTATION_TIMEOUT_NS) -> bool:
     """Tell whether all expected pods were seen come or go, or were waited for long enough (K-JOB-14)."""
     if memory.creations <= 0 and memory.deletions <= 0:
         return True
-    return now - memory.expecting_since > EXPECTATION_TIMEOUT_NS
+    return now - memory.expecting_since > timeout_ns
 
 
 def expect(memory: Memory, now: int, *, creations: int = 0, deletions: int = 0) -> Memory:

@@ -25,6 +25,7 @@ from jobsim.controllers.job.pod_tally import PodTally
 from jobsim.controllers.job.pods import indexed
 from jobsim.controllers.job.sync import Sync, is_suspended, remember_pod_writes
 from jobsim.controllers.job.tracking import track
+from jobsim.controllers.timing import REAL, Timing
 from jobsim.units import SECOND, floor_second
 
 
@@ -68,7 +69,7 @@ def managed_elsewhere(job: Job) -> bool:
     return job.spec.managed_by is not None and job.spec.managed_by != CONTROLLER_NAME
 
 
-def reconcile(seen: Seen, now: int, gates: object = None) -> Plan:
+def reconcile(seen: Seen, now: int, gates: object = None, timing: Timing = REAL) -> Plan:
     """Decide what to do about a Job.
 
     Parameters
@@ -78,6 +79,7 @@ def reconcile(seen: Seen, now: int, gates: object = None) -> Plan:
         Virtual time, ns.
     gates : object
         Not looked at: the Job controller follows the gates of Kubernetes 1.36 (K-0.3).
+    timing : Timing
     """
     job = seen.job
     if managed_elsewhere(job):
@@ -91,11 +93,11 @@ def reconcile(seen: Seen, now: int, gates: object = None) -> Plan:
     if job.spec.completion_mode not in (None, "NonIndexed", "Indexed"):
         return Plan(notices=(_unknown_mode(job),))
     if seen.tally is not None:
-        return _sync(job, seen.tally, memory, now)
+        return _sync(job, seen.tally, memory, now, timing)
     claimed = claims.sort(job, seen.pods, seen.orphans)
     if not claimed.release and not claimed.adopt:
-        return _sync(job, pods.tally(job, claimed.kept), memory, now)
-    return _claim(job, claimed, memory, now)
+        return _sync(job, pods.tally(job, claimed.kept), memory, now, timing)
+    return _claim(job, claimed, memory, now, timing)
 
 
 def _unknown_mode(job: Job) -> EventRecord:
@@ -103,25 +105,31 @@ def _unknown_mode(job: Job) -> EventRecord:
     return EventRecord(about=reference(job), type="Warning", reason="UnknownCompletionMode", message=text)
 
 
-def _claim(job: Job, claimed: Claims, memory: Memory, now: int) -> Plan:
+def _claim(job: Job, claimed: Claims, memory: Memory, now: int, timing: Timing) -> Plan:
     """Release and adopt pods, one after the other, before all else."""
     writes: list[Write] = [claims.release(job, pod) for pod in claimed.release]
-    then = partial(_released, job, claimed, memory, now)
+    then = partial(_released, job, claimed, memory, now, timing)
     if not writes:
         return then(Outcome(steps=()))
     return Plan(steps=(parallel(writes, max_parallel=1, ignore=("NotFound", "Invalid")),), then=then)
 
 
-def _released(job: Job, claimed: Claims, memory: Memory, now: int, outcome: Outcome) -> Plan:
+def _released(job: Job, claimed: Claims, memory: Memory, now: int, timing: Timing, outcome: Outcome) -> Plan:
     writes: list[Write] = [claims.adoption(job, pod) for pod in claimed.adopt]
-    then = partial(_claimed, job, claimed, memory, now, outcome)
+    then = partial(_claimed, job, claimed, memory, now, timing, outcome)
     if not writes:
         return then(Outcome(steps=()))
     return Plan(steps=(parallel(writes, max_parallel=1, ignore=("NotFound",)),), then=then)
 
 
 def _claimed(
-    job: Job, claimed: Claims, memory: Memory, now: int, released: Outcome, outcome: Outcome
+    job: Job,
+    claimed: Claims,
+    memory: Memory,
+    now: int,
+    timing: Timing,
+    released: Outcome,
+    outcome: Outcome,
 ) -> Plan:
     """Go on with the pods that are the Job's now; an error ends the pass (it is retried)."""
     results = outcome.results(0)
@@ -133,13 +141,13 @@ def _claimed(
         for pod, result in zip(claimed.adopt, results, strict=True)
         if result.obj is not None
     )
-    plan = _sync(job, pods.tally(job, (*claimed.kept, *adopted)), memory, now)
+    plan = _sync(job, pods.tally(job, (*claimed.kept, *adopted)), memory, now, timing)
     return plan if plan.memory is not None else replace(plan, memory=memory)
 
 
-def _sync(job: Job, tally: PodTally, memory: Memory, now: int) -> Plan:
+def _sync(job: Job, tally: PodTally, memory: Memory, now: int, timing: Timing) -> Plan:
     """Judge, act on the pods, keep account."""
-    sync = _judge(_begin(job, tally, memory, now))
+    sync = _judge(_begin(job, tally, memory, now, timing))
     if sync.finish is not None:
         return kill(sync, _settle)
     if sync.expected and not job.terminating:
@@ -150,7 +158,7 @@ def _sync(job: Job, tally: PodTally, memory: Memory, now: int) -> Plan:
 # --- judging -----------------------------------------------------------------------------------
 
 
-def _begin(job: Job, tally: PodTally, memory: Memory, now: int) -> Sync:
+def _begin(job: Job, tally: PodTally, memory: Memory, now: int, timing: Timing) -> Sync:
     """Return the pass with its counts, before anything is decided."""
     status = job.status
     uncounted = status.uncounted_terminated_pods or UncountedTerminatedPods()
@@ -163,13 +171,14 @@ def _begin(job: Job, tally: PodTally, memory: Memory, now: int) -> Sync:
         tally=tally,
         now=now,
         memory=memory,
-        expected=satisfied(memory, now),
+        expected=satisfied(memory, now, timing.expectation_timeout_ns),
         status=status,
         active=tally.active,
         ready=tally.ready,
         terminating=tally.terminating,
         succeeded=status.succeeded + len(tally.succeeded_at) + len(uncounted.succeeded),
         backoff=backoff.record(memory.backoff, tally.succeeded_at, tally.failed_at),
+        timing=timing,
     )
     if not indexed(job):
         return sync

@@ -17,6 +17,7 @@ from jobsim.controllers.job.backoff import Backoff
 from jobsim.controllers.job.indexes import Intervals
 from jobsim.controllers.job.memory import Memory, revision
 from jobsim.controllers.job.pod_tally import LastFailure, PodTally
+from jobsim.controllers.timing import REAL, Timing
 
 
 class Sync(Struct):
@@ -53,6 +54,7 @@ class Sync(Struct):
         Whether the status has to be written.
     requeue_at : int or None
         When another look is due, ns.
+    timing : Timing
     """
 
     job: Job
@@ -73,6 +75,7 @@ class Sync(Struct):
     finish: Condition | None = None
     flush: bool = False
     requeue_at: int | None = None
+    timing: Timing = REAL
 
     @property
     def about(self) -> ObjectReference:

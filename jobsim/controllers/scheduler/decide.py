@@ -77,7 +77,7 @@ def decide(
     return Action(outcome="failed", decision=decision, plan=_failure(snapshot, pod, now, decision))
 
 
-def cycles(pod: Pod) -> float:
+def cycles(pod: Pod, affinity_cycles: float = AFFINITY_CYCLES) -> float:
     """Return how long trying a pod takes, in cycles of an ordinary pod.
 
     Required terms of (anti-)affinity make the scheduler look at the pods of all nodes (K-TIM-31).
@@ -87,7 +87,7 @@ def cycles(pod: Pod) -> float:
         return 1
     for side in (affinity.pod_affinity, affinity.pod_anti_affinity):
         if side is not None and side.required_during_scheduling_ignored_during_execution:
-            return AFFINITY_CYCLES
+            return affinity_cycles
     return 1
 
 

@@ -26,12 +26,8 @@ from jobsim.api.watch import WatchEvent
 from jobsim.controllers.scheduler.hints import ClusterEvent, cluster_event, listens, may_help
 from jobsim.controllers.scheduler.requests import request_of
 from jobsim.controllers.scheduler.views import PodView, identity, view_of
-from jobsim.units import MINUTE, SECOND, floor_second
-
-BACKOFF_FIRST = SECOND
-BACKOFF_MAX = 10 * SECOND
-POOL_MAX = 5 * MINUTE
-POOL_LOOK_EVERY = 30 * SECOND
+from jobsim.controllers.timing import REAL, Timing
+from jobsim.units import floor_second
 
 Place = Literal["active", "backoff", "error-backoff", "pool", "gated", "in-flight"]
 #: Returns why a pod must not enter, "" if it may.
@@ -87,7 +83,7 @@ def gate_of(pod: Pod) -> str:
     return gates[0].name if gates else ""
 
 
-def backoff(failures: int) -> int:
+def backoff(failures: int, timing: Timing = REAL) -> int:
     """Return the delay after so many failures, ns: 1 s doubling to 10 s.
 
     Examples
@@ -97,7 +93,7 @@ def backoff(failures: int) -> int:
     """
     if not failures:
         return 0
-    return min(BACKOFF_FIRST << min(failures - 1, 10), BACKOFF_MAX)
+    return min(timing.scheduler_backoff_base_ns << min(failures - 1, 30), timing.scheduler_backoff_cap_ns)
 
 
 class SchedulingQueue:
@@ -118,7 +114,9 @@ class SchedulingQueue:
         started: int = 0,
         pre_enqueue: PreEnqueue = gate_of,
         namespaces: Mapping[str, Labels] | None = None,
+        timing: Timing = REAL,
     ) -> None:
+        self._timing = timing
         self._started = started
         self._looked = started
         self._pre_enqueue = pre_enqueue
@@ -162,13 +160,13 @@ class SchedulingQueue:
         times = [self._errors[0][0]] if self._errors else []
         waiting = [next(iter(pods.values())).entered for pods in self._pool.values() if pods]
         if waiting:
-            times.append(self._look_after(min(waiting) + POOL_MAX))
+            times.append(self._look_after(min(waiting) + self._timing.unschedulable_max_ns))
         return max(now, min(times)) if times else None
 
     def _look_after(self, time: int) -> int:
         """Return the first look through the pool strictly after a time."""
-        looks = (time - self._started) // POOL_LOOK_EVERY + 1
-        return self._started + looks * POOL_LOOK_EVERY
+        looks = (time - self._started) // self._timing.unschedulable_flush_ns + 1
+        return self._started + looks * self._timing.unschedulable_flush_ns
 
     # --- coming and going ----------------------------------------------------------------------
 
@@ -319,7 +317,7 @@ class SchedulingQueue:
     def _back(self, item: Queued, now: int) -> None:
         """Put a pod back: among the active ones if its back-off is over, else into back-off."""
         failures = item.errors or item.rejections
-        item.expires = floor_second(item.entered + backoff(failures))
+        item.expires = floor_second(item.entered + backoff(failures, self._timing))
         if item.expires <= floor_second(now):
             self._enter(item, now)
             return
@@ -378,12 +376,15 @@ class SchedulingQueue:
                 entry = heapq.heappop(heap)
                 if self._valid(entry[4], entry[3]):
                     self._enter(self._items[entry[4]], now)
-        due = now - (now - self._started) % POOL_LOOK_EVERY
+        due = now - (now - self._started) % self._timing.unschedulable_flush_ns
         if due <= self._looked:
             return
         self._looked = due
         late = [
-            item for pods in self._pool.values() for item in pods.values() if due - item.entered > POOL_MAX
+            item
+            for pods in self._pool.values()
+            for item in pods.values()
+            if due - item.entered > self._timing.unschedulable_max_ns
         ]
         for item in late:
             self._leave(item)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from jobsim.controllers.timing import REAL, TABLE, Timing
 from jobsim.laws import Law
-from jobsim.scenario.check import BAD, At, Bad, Key, Leaf, MapOf, Record, Schema, shown
-from jobsim.scenario.leaves import DURATION, LAW, LAW_FORMS, choice, kind_name, number, whole
+from jobsim.scenario.check import BAD, At, Bad, Key, Leaf, MapOf, Record, Schema, Type, shown
+from jobsim.scenario.leaves import DURATION, LAW, LAW_FORMS, POSITIVE, choice, kind_name, number, whole
 from jobsim.scenario.model import ControlSpec, LagSpec, Limits
+from jobsim.units import format_duration
 
 #: The parts of the control plane that have a client or a cache of their own.
 COMPONENTS = (
@@ -21,6 +24,7 @@ COMPONENTS = (
     "disruption-controller",
     "pod-gc",
     "ttl-after-finished",
+    "namespace-controller",
 )
 COMPONENT = choice(*COMPONENTS)
 
@@ -88,6 +92,40 @@ def _control(api: tuple[Law | None, Any] = (None, ()), scheduler: float = 0.0, *
     return ControlSpec(limits=limits, pods_per_second=scheduler, **fields)
 
 
+def timing_key(field: str) -> str:
+    """Return the key of a constant: ``crash_loop_cap_ns`` is ``crashLoopCap``.
+
+    Examples
+    --------
+    >>> timing_key("crash_loop_cap_ns"), timing_key("job_workers")
+    ('crashLoopCap', 'jobWorkers')
+    """
+    head, *rest = re.sub("_s$", "_seconds", field.removesuffix("_ns")).split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def _timing_type(field: str, default: float) -> Type:
+    if field.endswith("_ns"):
+        return POSITIVE
+    if field.endswith("_s"):
+        return whole(0)
+    return number(0, 1e6, above=True) if isinstance(default, float) else whole(1)
+
+
+def _timing_keys() -> dict[str, Key]:
+    """Return a key for each constant that may be changed, with its default and its source."""
+    source = {row.name.lower(): row for row in TABLE}
+    keys = {}
+    for field in Timing.__struct_fields__:
+        default = getattr(REAL, field)
+        shown_default = format_duration(default) if field.endswith("_ns") else f"{default:g}"
+        text = f"[{shown_default}] {source[field].clause}, {source[field].source}"
+        keys[timing_key(field)] = Key(_timing_type(field, default), text, field=field)
+    return keys
+
+
+_TIMING = Record(lambda **fields: tuple(fields.items()), _timing_keys())
+
 CONTROL = Record(
     _control,
     {
@@ -100,6 +138,7 @@ CONTROL = Record(
             )
         ),
         "nodeMonitorGracePeriod": Key(DURATION, "[50s]"),
+        "timing": Key(_TIMING, "constants of upstream's components, each with its default and source"),
         "controllers": Key(
             MapOf(
                 COMPONENT,
