@@ -83,6 +83,7 @@ class Admission:
         self._up = True
         self._known = Known()
         self._jobs = JobAdmission(self._known)
+        self._statuses = manifest_jobset.StatusSchema(gates)
         self._pods = PodAdmission(
             gates,
             self._known,
@@ -238,7 +239,7 @@ class Admission:
         if isinstance(new, Job) and isinstance(old, Job):
             self._refuse(new, status_errors(new, old))
         elif isinstance(new, JobSet) and isinstance(old, JobSet):
-            self._refuse(new, manifest_jobset.jobset_status_errors(new, old, self.gates))
+            self._refuse(new, self._statuses.errors(new, old))
 
     def _call_webhook(self, name: str) -> None:
         """Fail as a call to a webhook that nobody serves (failurePolicy Fail, C-WHK-01)."""

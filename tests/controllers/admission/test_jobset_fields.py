@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -246,6 +247,20 @@ def test_what_a_status_may_say(clause: str, new: JobSet, text: str) -> None:
     assert text in said if text else said == ACCEPTED, clause
     # What is there already is not looked at again.
     assert answer(lambda: admission().admit_status(replace(new, metadata=new.metadata), new)) == ACCEPTED
+
+
+def test_statuses_that_were_good_change_no_answer() -> None:
+    """C-API-50: each status after each, and with other numbers."""
+    checks, old = admission(), make_jobset("a")
+    for _, first, _ in STATUSES:
+        for _, then, text in STATUSES:
+            answer(partial(checks.admit_status, first, old))
+            said = answer(partial(checks.admit_status, then, old))
+            assert text in said if text else said == ACCEPTED
+    for restarts, fine in ((0, True), (7, True), (2**31 - 1, True), (2**31, False)):
+        new = replace(old, status=replace(old.status, restarts=restarts))
+        said = answer(partial(checks.admit_status, new, old))
+        assert (said == ACCEPTED) is fine
 
 
 def test_counters_are_always_written() -> None:
