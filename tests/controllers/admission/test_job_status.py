@@ -221,3 +221,61 @@ def test_success_criteria_do_not_come_after_completion() -> None:
     assert CONDITIONS + "set SuccessCriteriaMet=True for Job already has Complete=true conditions" in refused(
         COMPLETE, having("Complete", **DONE)
     )
+
+
+@pytest.mark.parametrize("field", ["active", "succeeded", "failed", "ready", "terminating"])
+def test_no_counter_is_below_zero(field: str) -> None:
+    text = f"status.{field}: Invalid value: -1: must be greater than or equal to 0"
+    assert text in refused({field: -1}, {})
+    assert refused({field: 0}, {}) == []
+
+
+@pytest.mark.parametrize("field", ["succeeded", "failed"])
+def test_uids_that_are_not_counted_yet(field: str) -> None:
+    path = f"status.uncountedTerminatedPods.{field}"
+    uids = {"uncountedTerminatedPods": {field: ["a", "", "a"]}}
+    assert refused(uids, {}) == [
+        f'{path}[1]: Invalid value: "": must not be empty',
+        f'{path}[2]: Duplicate value: "a"',
+    ]
+
+
+#: States of a Job that a write may lead to, from any other: each pair has its answer in the golden file.
+STATES: dict[str, dict[str, Any]] = {
+    "new": {},
+    "started": {"startTime": START, "active": 2, "ready": 1},
+    "half": {"startTime": START, "active": 1, "succeeded": 1, "completedIndexes": "1"},
+    "criteria": having("SuccessCriteriaMet", startTime=START, succeeded=3, completedIndexes="0-2"),
+    "complete": having(
+        "SuccessCriteriaMet", "Complete", **DONE, succeeded=3, completedIndexes="0-2", terminating=0
+    ),
+    "complete, no criteria": having("Complete", **DONE),
+    "complete, no time": having("SuccessCriteriaMet", "Complete", startTime=START),
+    "complete, earlier": having("SuccessCriteriaMet", "Complete", startTime=END, completionTime=START),
+    "complete, running": having("SuccessCriteriaMet", "Complete", **DONE, active=1, terminating=1),
+    "target": having("FailureTarget", startTime=START, failed=1, terminating=1),
+    "failed": having("FailureTarget", "Failed", startTime=START, failed=1, failedIndexes="0"),
+    "failed, no target": having("Failed", startTime=START),
+    "failed, ended": having("FailureTarget", "Failed", **DONE),
+    "both": having("SuccessCriteriaMet", "FailureTarget", "Complete", "Failed", **DONE),
+    "suspended": having("Suspended"),
+    "uncounted": {"startTime": START, "uncountedTerminatedPods": {"succeeded": ["a"], "failed": ["b"]}},
+    "bad indexes": {"startTime": START, "completedIndexes": "2-1", "failedIndexes": "0,0"},
+    "overlap": {"startTime": START, "completedIndexes": "0-1", "failedIndexes": "1"},
+    "beyond": {"startTime": START, "completedIndexes": "5", "failedIndexes": "9"},
+}
+
+
+@pytest.mark.slow
+def test_every_way_from_state_to_state(golden: Any) -> None:
+    """A row a state, a column a state that a write may lead to: the numbers of the refusals above."""
+    numbers: dict[str, int] = {}
+    rows = []
+    for spec in ({}, {"backoffLimitPerIndex": 1}, {"completionMode": "NonIndexed"}):
+        rows.append(f"\n{next(iter(spec), 'Indexed')}")
+        for before, old in STATES.items():
+            told = [refused(new, old, **spec) for new in STATES.values()]
+            cells = [[str(numbers.setdefault(text, len(numbers))) for text in texts] for texts in told]
+            rows.append(f"{before}: " + " | ".join(",".join(cell) or "-" for cell in cells))
+    texts = [f"{number} {text}" for text, number in numbers.items()]
+    golden("admission-job-status", "\n".join([*texts, "", " | ".join(STATES), *rows]))

@@ -57,3 +57,19 @@ def test_one_of_several_suffices() -> None:
     assert Patterns(["(", "nope", "b"]).match("abc")
     assert not Patterns(["(", "nope"]).match("abc")
     assert not Patterns([]).match("abc")
+
+
+def test_a_bad_pattern_does_not_spoil_the_next() -> None:
+    """C-FAI-06: one that does not compile, and one that Go refuses."""
+    assert Patterns([r"\C", "(", "x"]).match("x")
+    assert not Patterns([r"\C", "("]).match("x")
+
+
+def test_bad_patterns_are_skipped_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    Patterns(["("]).match("x")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_large_program_compiles() -> None:
+    """Go has no limit that RE2's default of 8 MB would stand for."""
+    assert Patterns([r"(\pL{300}){1,2}"]).match("a" * 300)

@@ -114,3 +114,11 @@ def test_a_removed_policy_is_a_panic_at_the_first_success() -> None:
     done = carry_out(jobset.reconcile(jobset.Seen(train, children), 0, GATES))
     assert done.calls == ["delete Job train-w-0"]
     assert "nil pointer dereference" in (done.finish.error or "")
+
+
+def test_an_unknown_operator_asks_for_nothing() -> None:
+    """Only an update could bring it in: then any success of any Job completes."""
+    policy = SuccessPolicy(operator="Most", target_replicated_jobs=("x",))
+    train = make_jobset("train", replicated_jobs={"w": 2, "x": 1}, success_policy=policy)
+    seen = jobset.Seen(train, [make_job("train-w-0", succeeded=True)], service_exists=True)
+    assert "AllJobsCompleted" in carry_out(jobset.reconcile(seen, 0, jobset.Gates())).reasons

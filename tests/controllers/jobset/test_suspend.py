@@ -209,3 +209,13 @@ def test_a_replicated_job_without_a_name_gives_nothing_to_merge() -> None:
     (update,) = [w for w in done.writes if isinstance(w, Update)]
     assert isinstance(update.obj, Job)
     assert (update.obj.spec.suspend, update.obj.spec.template.spec.node_selector) == (False, {})
+
+
+@pytest.mark.parametrize(("ready", "resumed"), [(1, []), (2, ["update Job train-x-0"])])
+def test_a_dependant_is_resumed_when_its_dependency_is_there(ready: int, resumed: list[str]) -> None:
+    """C-SUS-04, C-SUS-16, C-DEP-01."""
+    rjobs = (make_replicated_job("w", 2), make_replicated_job("x", depends_on=[("w", "Ready")]))
+    children = [make_job(f"train-w-{i}", status=READY if i < ready else None) for i in range(2)]
+    children.append(make_job("train-x-0", suspend=True))
+    done = carry_out(decide(make_jobset("train", replicated_jobs=rjobs), children))
+    assert [call for call in done.calls if "Job train-" in call] == resumed

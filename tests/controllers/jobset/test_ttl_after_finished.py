@@ -130,3 +130,12 @@ def test_finished_jobsets_do_nothing_else(suspend: bool) -> None:
 def test_a_foreign_manager_keeps_its_jobset() -> None:
     """C-TTL-11, C-REC-03."""
     assert carry_out(decide(finished(DONE, ttl_s=0, managed_by="example.com/other"), 99)).writes == []
+
+
+def test_the_last_nanosecond_is_waited_for() -> None:
+    """C-TTL-03, C-TTL-04."""
+    train = finished(DONE)
+    for left, deleted in ((1, False), (0, True), (-1, True)):
+        done = carry_out(jobset.reconcile(jobset.Seen(train), seconds(40) - left, GATES))
+        assert done.finish.requeue_after_ns == (None if deleted else left)
+        assert done.calls == (["delete JobSet train"] if deleted else [])

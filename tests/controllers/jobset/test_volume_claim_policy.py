@@ -69,6 +69,7 @@ def test_a_policy_stops_at_its_error_the_others_go_on() -> None:
     done = carry_out(plan, {1: ApiError("Forbidden", "quota 100%"), 3: ApiError("InternalError", "down")})
     assert done.calls == [f"create PersistentVolumeClaim {n}-train" for n in "acd"]
     assert done.finish.error == "quota 100%\ndown"
+    assert {(e.about.kind, e.about.name) for e in done.events} == {("JobSet", "train")}
     assert [(e.type, e.reason, e.message) for e in done.events] == [
         ("Warning", "PVCCreationFailed", "quota 100%!(NOVERB)"),
         ("Warning", "PVCCreationFailed", "down"),
