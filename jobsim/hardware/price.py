@@ -43,7 +43,17 @@ def cost(op: str, nbytes: float, where: Footprint, share: float) -> Cost:
     machine = where.machine
     if machine.torus:
         return collective_time(op, nbytes, fabric=machine.fabric, placement=_torus(where), share=share)
-    return collective_time(op, nbytes, fabric=machine.fabric, ranks=(where.domains, where.ranks), share=share)
+    return collective_time(op, nbytes, fabric=machine.fabric, ranks=_group(where), share=share)
+
+
+def _group(where: Footprint) -> tuple[int, int]:
+    """Return domains and ranks in each; a machine larger than the fabric's domain is several of them."""
+    domains, ranks = where.domains, where.ranks
+    fabric = known_fabric(where.machine.fabric)
+    if ranks <= fabric.g or fabric.kind == "torus":
+        return domains, ranks
+    each = next(n for n in range(fabric.g, 0, -1) if ranks % n == 0)
+    return domains * (ranks // each), each
 
 
 def _torus(where: Footprint) -> Torus:

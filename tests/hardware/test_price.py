@@ -109,3 +109,14 @@ def test_a_step_pays_for_what_computing_does_not_hide() -> None:
     assert ring == dict.fromkeys(range(8), 8 * 400.0)
     assert everybody == pytest.approx(dict.fromkeys(range(8), 400 * 8 * 56 / 63))
     assert demands(net, where, [*both, Exchange("all-to-all", GIB)]) == ring
+
+
+@pytest.mark.parametrize(("accelerators", "group"), [(16, (8, 8)), (10, (8, 5)), (12, (8, 6)), (4, (4, 4))])
+def test_a_machine_larger_than_the_fabrics_domain_is_several(
+    accelerators: int, group: tuple[int, int]
+) -> None:
+    machine = Machine(accelerators=accelerators, nic=50.0, domain=accelerators, fabric="ib_h100")
+    net = racks(1, 4, machine)
+    where = on(net, *(f"h0-{i}" for i in range(4)), ranks=accelerators)
+    found = cost("all-reduce", GIB, where, 1.0)
+    assert found == collective_time("all-reduce", GIB, ranks=group, fabric="ib_h100")
