@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any, NamedTuple
 
 from jobsim.errors import InputError
@@ -17,7 +18,7 @@ from jobsim.hardware.collectives_formulas import OPS, bus_factor
 from jobsim.hardware.collectives_line import Choose, Line
 from jobsim.hardware.collectives_placement import FREE, Limits, Order, Place, Placement, contiguous
 from jobsim.hardware.collectives_switched import BY_NAME, ask, choice, switched_lines
-from jobsim.hardware.collectives_torus import Torus, torus, torus_line
+from jobsim.hardware.collectives_torus import Torus, check_torus, torus, torus_line
 
 #: Answers that are kept; then all are forgotten.
 _KEPT = 50_000
@@ -136,6 +137,7 @@ class _Memo:
         if len(self.costs) >= _KEPT:
             self.costs.clear()
             self.choices.clear()
+            self.checked.clear()
         cost = self.costs[key] = _price(found, nbytes)
         return cost
 
@@ -162,8 +164,8 @@ def _choice(
 
 def _price(found: Sequence[Line], nbytes: float) -> Cost:
     """Return what the cheapest costs at a size."""
-    if not 0 <= nbytes < math.inf:
-        raise InputError(f"{nbytes} bytes (0 or more)", path="nbytes")
+    if not _between(nbytes, 0, math.inf):
+        raise InputError(f"{nbytes} bytes (one number, 0 or more)", path="nbytes")
     if not found:
         return Cost(0.0, "none", 0.0, 0.0, "none")
     best = cheapest(found, nbytes)
@@ -230,23 +232,24 @@ def group_of(
     """Return who takes part; raises ``InputError`` when ranks do not divide over domains."""
     if (ranks is None) == (placement is None):
         raise InputError("either ranks or a placement (one of the two)", path="ranks")
-    if isinstance(placement, Placement):
-        return Group(placement.domains, placement.ranks, placement.limits)
     if fabric.kind == "torus":
-        at = placement if isinstance(placement, Torus) else None
-        if at is None and ranks is None:
+        if placement is not None and not isinstance(placement, Torus):
             raise InputError(f"{fabric.name} is a torus (a Torus, or ranks)", path="placement")
-        at = at or torus(fabric, _positive(ranks))
+        at = placement or torus(fabric, _positive(ranks))
+        check_torus(at, fabric)
         return Group(at.slices, at.chips, FREE, at)
     if isinstance(placement, Torus):
         raise InputError(f"{fabric.name} is no torus (a Placement, or names of switches)", path="placement")
+    if isinstance(placement, Placement):
+        _check_domain(fabric, placement.ranks, "placement")
+        return Group(placement.domains, placement.ranks, placement.limits)
     if placement is not None:
         depth = len(placement[0]) if placement and isinstance(placement[0], tuple) else 1
         placed = Placement(placement, ranks=fabric.g, tiers=fabric.tiers[:depth], order=order)
         return Group(placed.domains, placed.ranks, placed.limits)
     domains, each = _split(fabric, _positive(ranks))
-    if fabric.size and domains * each > fabric.size:
-        raise InputError(f"{domains * each} ranks ({fabric.name} has {fabric.size})", path="ranks")
+    if fabric.size and isinstance(ranks, int) and ranks > fabric.size:
+        raise InputError(f"{ranks} ranks ({fabric.name} has {fabric.size})", path="ranks")
     return Group(domains, each, contiguous(domains, fabric.tiers, order) if domains > 1 else FREE)
 
 
@@ -254,20 +257,30 @@ def _positive(ranks: int | tuple[int, ...] | None) -> int | tuple[int, ...]:
     """Return ranks that are whole numbers above 0."""
     if type(ranks) is int and ranks > 0:
         return ranks
-    numbers = ranks if isinstance(ranks, tuple) else (ranks,)
-    for number in numbers:
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+    found = []
+    for number in ranks if isinstance(ranks, tuple | list) else (ranks,):
+        try:
+            whole = index(number)  # type: ignore[arg-type]
+        except TypeError:
+            whole = 0
+        if whole < 1:
             raise InputError(f"{number} ranks (a whole number above 0)", path="ranks")
-    assert ranks is not None
-    return ranks
+        found.append(whole)
+    return tuple(found) if isinstance(ranks, tuple | list) else found[0]
+
+
+def _check_domain(fabric: Fabric, ranks: int, path: str) -> None:
+    """Raise ``InputError`` when a domain has fewer accelerators."""
+    if ranks > fabric.g:
+        raise InputError(f"{ranks} ranks in a domain (at most {fabric.g} on {fabric.name})", path=path)
 
 
 def _split(fabric: Fabric, ranks: int | tuple[int, ...]) -> tuple[int, int]:
     """Return the domains that so many ranks fill, and the ranks in each."""
     if isinstance(ranks, tuple):
-        if len(ranks) != 2 or ranks[1] > fabric.g:
-            text = f"{ranks} (domains, and ranks in each: at most {fabric.g} on {fabric.name})"
-            raise InputError(text, path="ranks")
+        if len(ranks) != 2:
+            raise InputError(f"{ranks} (domains, and ranks in each)", path="ranks")
+        _check_domain(fabric, ranks[1], "ranks")
         return ranks
     if ranks <= fabric.g:
         return 1, ranks
@@ -279,9 +292,9 @@ def _split(fabric: Fabric, ranks: int | tuple[int, ...]) -> tuple[int, int]:
 
 def known_op(op: str) -> str:
     """Return an operation's own spelling; raises ``InputError`` with all that there are."""
-    name = op.replace("_", "-").lower()
+    name = str(op).replace("_", "-").lower()
     if name not in OPS:
-        raise InputError(str(unknown("collective", op, OPS)), path="op")
+        raise InputError(str(unknown("collective", str(op), OPS)), path="op")
     return name
 
 
@@ -305,8 +318,16 @@ def known_fabric(fabric: str | Fabric) -> Fabric:
 
 def check_share(share: float) -> None:
     """Raise ``InputError`` unless a share is in (0, 1]."""
-    if not 0 < share <= 1:
+    if not (_between(share, 0, 1) and share > 0):
         raise InputError(f"a share of {share} (above 0, at most 1)", path="share")
+
+
+def _between(number: float, low: float, high: float) -> bool:
+    """Tell whether something is one finite number in a range."""
+    try:
+        return bool(low <= number <= high) and number != math.inf
+    except (TypeError, ValueError):
+        return False
 
 
 def bus_bandwidth(op: str, nbytes: float, ranks: int, seconds: float) -> float:

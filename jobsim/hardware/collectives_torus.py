@@ -69,15 +69,22 @@ def torus(fabric: Fabric, shape: int | Sequence[int], slices: int = 1) -> Torus:
                 raise InputError(text, path="ranks")
             shape, slices = fabric.g, slices * (shape // fabric.g)
         shape = _usual_shape(shape, fabric)
-    sides = tuple(shape)
-    if len(sides) > fabric.axes or any(side < 1 for side in sides):
-        text = (
-            f"a slice of {'x'.join(map(str, sides))} ({fabric.name} has {fabric.axes} axes, each 1 or more)"
+    found = Torus(shape=tuple(shape), wraps=wraps(shape, fabric), slices=slices)
+    check_torus(found, fabric)
+    return found
+
+
+def check_torus(at: Torus, fabric: Fabric) -> None:
+    """Raise ``InputError`` when a fabric has no such torus."""
+    if not at.shape or len(at.shape) > fabric.axes or min(at.shape) < 1:
+        sides = "x".join(map(str, at.shape))
+        raise InputError(
+            f"a slice of {sides} ({fabric.name} has {fabric.axes} axes, each 1 or more)", path="ranks"
         )
-        raise InputError(text, path="ranks")
-    if slices < 1:
-        raise InputError(f"{slices} slices (1 or more)", path="slices")
-    return Torus(shape=sides, wraps=wraps(sides, fabric), slices=slices)
+    if len(at.wraps) != len(at.shape):
+        raise InputError(f"{len(at.wraps)} wraps of {len(at.shape)} axes (one an axis)", path="placement")
+    if at.slices < 1:
+        raise InputError(f"{at.slices} slices (1 or more)", path="slices")
 
 
 def wraps(shape: Sequence[int], fabric: Fabric) -> tuple[bool, ...]:

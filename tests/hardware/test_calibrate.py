@@ -222,7 +222,7 @@ def test_summary_of_errors() -> None:
         ({"rows": [row(S=-1)]}, ":3: rows[0]: S: -1"),
         ({"rows": [row(nodes=0)]}, ":3: rows[0]: nodes: 0 (above 0)"),
         ({"rows": [row(nodes=1, g=1)]}, ":3: rows[0]: nodes and g: a rank alone"),
-        ({"rows": [row(g=9)]}, ":3: rows[0]: (2, 9) (domains, and ranks in each: at most 8"),
+        ({"rows": [row(g=9)]}, ":3: rows[0]: 9 ranks in a domain (at most 8 on efa_h100)"),
         (
             {"rows": [row(coll="allreduce")]},
             ':3: rows[0]: no collective "allreduce" (did you mean all-reduce?',

@@ -212,6 +212,9 @@ def test_order_of_questions_changes_no_answer() -> None:
 
 
 def test_spellings() -> None:
+    whole = collective_time("all-reduce", GIB, ranks=16, fabric="ib_h100")
+    assert collective_time("all-reduce", np.float64(GIB), ranks=np.int64(16), fabric="ib_h100") == whole
+    assert collective_time("all-reduce", GIB, ranks=[2, 8], fabric="ib_h100") == whole
     assert collective_time("ALL_REDUCE", GIB, ranks=16, fabric="ib_h100") == collective_time(
         "all-reduce", GIB, ranks=(2, 8), fabric=fabrics()["ib_h100"]
     )
@@ -228,12 +231,19 @@ def test_spellings() -> None:
         ({"ranks": 12}, "ranks: 12 ranks do not divide into domains of 8 ("),
         ({"ranks": 0}, "ranks: 0 ranks (a whole number above 0)"),
         ({"ranks": 2.5}, "ranks: 2.5 ranks (a whole number above 0)"),
-        ({"ranks": (2, 9)}, "ranks: (2, 9) (domains, and ranks in each: at most 8 on ib_h100)"),
+        ({"ranks": (2, 9)}, "ranks: 9 ranks in a domain (at most 8 on ib_h100)"),
         ({"ranks": (2, 8, 1)}, "ranks: (2, 8, 1) (domains, and ranks in each"),
         ({"ranks": None}, "ranks: either ranks or a placement"),
         ({"placement": ["a"]}, "ranks: either ranks or a placement"),
-        ({"nbytes": -1}, "nbytes: -1 bytes (0 or more)"),
-        ({"nbytes": math.nan}, "nbytes: nan bytes (0 or more)"),
+        ({"ranks": "many"}, "ranks: many ranks (a whole number above 0)"),
+        ({"ranks": (2, 0)}, "ranks: 0 ranks (a whole number above 0)"),
+        ({"nbytes": -1}, "nbytes: -1 bytes (one number, 0 or more)"),
+        ({"nbytes": math.nan}, "nbytes: nan bytes (one number"),
+        ({"nbytes": math.inf}, "nbytes: inf bytes (one number"),
+        ({"nbytes": "1Gi"}, "nbytes: 1Gi bytes (one number"),
+        ({"nbytes": np.ones(2)}, "nbytes: [1. 1.] bytes (one number"),
+        ({"share": "half"}, "share: a share of half (above 0, at most 1)"),
+        ({"op": 7}, 'op: no collective "7"'),
         ({"share": 0}, "share: a share of 0 (above 0, at most 1)"),
         ({"share": 1.5}, "share: a share of 1.5 ("),
         ({"order": "best"}, '"best" is no order of ranks (rank, rack, random)'),
@@ -251,6 +261,14 @@ def test_spellings() -> None:
         ({"fabric": "tpu_v5e", "algorithm": "ring"}, 'algorithm: "ring" (a torus does all-reduce by bucket)'),
         ({"fabric": "tpu_v5e", "ranks": None, "placement": ["a"]}, "placement: tpu_v5e is a torus"),
         ({"ranks": None, "placement": []}, "a placement of no domain"),
+        (
+            {"ranks": None, "placement": jobsim.Placement(["a"], ranks=9)},
+            "placement: 9 ranks in a domain (at most 8 on ib_h100)",
+        ),
+        (
+            {"ranks": None, "placement": jobsim.Placement(["a"], ranks=9), "fabric": "tpu_v5e"},
+            "placement: tpu_v5e is a torus",
+        ),
     ],
 )
 def test_wrong_questions(question: dict[str, Any], text: str) -> None:

@@ -124,5 +124,13 @@ def test_more_chips_of_the_same_links_never_cost_less(op: str) -> None:
 def test_wrong_slices() -> None:
     with pytest.raises(InputError, match="0 slices"):
         torus(fabric("tpu_v5e"), 16, slices=0)
+    for wrong, text in (
+        (Torus(shape=(4, 4), wraps=(True,)), "1 wraps of 2 axes"),
+        (Torus(shape=(2, 2, 2), wraps=(True,) * 3), "a slice of 2x2x2"),
+        (Torus(shape=(), wraps=()), "a slice of  "),
+        (Torus(shape=(4,), wraps=(False,), slices=0), "0 slices"),
+    ):
+        with pytest.raises(InputError, match=text):
+            collective_time("all-reduce", 1, placement=wrong, fabric="tpu_v5e")
     with pytest.raises(InputError, match="ib_h100 is no torus"):
         collective_time("all-reduce", 1, placement=Torus(shape=(4,), wraps=(True,)), fabric="ib_h100")
