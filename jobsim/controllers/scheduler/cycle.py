@@ -14,7 +14,7 @@ from jobsim.api.pod import Pod
 from jobsim.controllers.scheduler import messages
 from jobsim.controllers.scheduler.columns import BoolArray, IntArray
 from jobsim.controllers.scheduler.filters import NODE_AFFINITY, Rejection, Screen, Tally, screen
-from jobsim.controllers.scheduler.ordinary import group_of, totals, window
+from jobsim.controllers.scheduler.ordinary import group_of, totals, welcome, window
 from jobsim.controllers.scheduler.preempt import preempt
 from jobsim.controllers.scheduler.scores import plugin_scores, total_scores
 from jobsim.controllers.scheduler.snapshot import Snapshot
@@ -129,8 +129,13 @@ def _usual(snapshot: Snapshot, view: PodView, profile: Profile, choose: Choose |
         return None
     order = snapshot.order()
     length = snapshot.size if order is None else len(order)
+    places = group.places
+    if snapshot.tables.terms:
+        places = welcome(snapshot, view, places, order)
+        if not len(places):
+            return None
     wanted = nodes_to_find(length, profile.percentage_of_nodes_to_score)
-    places, processed = window(group.places, length, snapshot.next_start % length, wanted)
+    places, processed = window(places, length, snapshot.next_start % length, wanted)
     rows = places if order is None else order[places]
     best = 0
     if len(rows) > 1:

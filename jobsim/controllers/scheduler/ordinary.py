@@ -12,6 +12,7 @@ import numpy as np
 from jobsim.api.pod import PodSpec
 from jobsim.controllers.scheduler.columns import IntArray
 from jobsim.controllers.scheduler.fit import Fit, tracked_fit
+from jobsim.controllers.scheduler.interpod import affinity_score
 from jobsim.controllers.scheduler.memo import Tracked
 from jobsim.controllers.scheduler.requests import Request
 from jobsim.controllers.scheduler.snapshot import Snapshot
@@ -21,6 +22,8 @@ from jobsim.controllers.scheduler.views import PodView
 
 #: PodTopologySpread's weight (K-SCH-10).
 _SPREAD_WEIGHT = 2
+#: InterPodAffinity's.
+_AFFINITY_WEIGHT = 2
 
 
 class Group:
@@ -84,7 +87,6 @@ def group_of(snapshot: Snapshot, view: PodView) -> Group | None:
         or request.ports
         or snapshot.any_nominated
         or snapshot.with_images
-        or snapshot.tables.terms
         or view.pod.status.nominated_node_name
     ):
         return None
@@ -101,6 +103,15 @@ def group_of(snapshot: Snapshot, view: PodView) -> Group | None:
 
 def _group(snapshot: Snapshot, spec: PodSpec, request: Request) -> Group:
     return Group(tracked_masks(snapshot, spec), tracked_fit(snapshot, request))
+
+
+def welcome(snapshot: Snapshot, view: PodView, places: IntArray, order: IntArray | None) -> IntArray:
+    """Return the places where no placed pod's required anti-affinity keeps a pod out (K-SCH-23)."""
+    rows = places if order is None else order[places]
+    for key, counts in snapshot.tables.repelling(view):
+        free = counts[snapshot.domains(key)[rows]] <= 0
+        places, rows = places[free], rows[free]
+    return places
 
 
 def window(places: IntArray, length: int, start: int, wanted: int) -> tuple[IntArray, int]:
@@ -134,6 +145,9 @@ def totals(snapshot: Snapshot, view: PodView, group: Group, fit: Fit, rows: IntA
     None: spreading looks at more than hosts.
     """
     score: IntArray = fit.score[rows]
+    if snapshot.tables.terms:
+        drawn = affinity_score(snapshot, view, rows)
+        score = score if drawn is None else score + drawn * _AFFINITY_WEIGHT
     found = default_constraints(snapshot, view)
     if not found:
         return score
@@ -150,4 +164,4 @@ def totals(snapshot: Snapshot, view: PodView, group: Group, fit: Fit, rows: IntA
     return score + group.spread(least, most, len(rows), constraint.max_skew)[counts]
 
 
-__all__ = ["Group", "group_of", "totals", "window"]
+__all__ = ["Group", "group_of", "totals", "welcome", "window"]
