@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.validation import training
+from benchmarks.validation import shapes, training
 from benchmarks.validation.__main__ import PARTS
 from benchmarks.validation.training import FITTED, Prediction, predictions
 
@@ -57,6 +57,12 @@ def test_what_is_fitted_on_one_table_holds_on_another(monkeypatch: pytest.Monkey
     assert error() > 2 * fitted
 
 
+def test_across_shapes_a_constant_does_as_well() -> None:
+    """A known limit (models of networks, 3.2): should it fall, the README may say so."""
+    mine, constant = (float(row["mean error"].rstrip("%")) for row in shapes.summary())
+    assert constant - 1 < mine < 8
+
+
 def test_the_command_prints_each_part() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.validation", "--rows"],
@@ -67,4 +73,4 @@ def test_the_command_prints_each_part() -> None:
     )
     for part in PARTS.values():
         assert part.TITLE in done.stdout
-        assert len(part.rows()) > len(part.summary()) > 3
+        assert len(part.rows()) > len(part.summary()) > 1

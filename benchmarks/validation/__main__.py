@@ -13,9 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.table import table
-from benchmarks.validation import network, training
+from benchmarks.validation import network, shapes, training
 
-PARTS: dict[str, ModuleType] = {"network": network, "training": training}
+PARTS: dict[str, ModuleType] = {"network": network, "training": training, "shapes": shapes}
 
 
 def main() -> int:

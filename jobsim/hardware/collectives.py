@@ -242,6 +242,8 @@ def group_of(
         raise InputError(f"{fabric.name} is no torus (a Placement, or names of switches)", path="placement")
     if isinstance(placement, Placement):
         _check_domain(fabric, placement.ranks, "placement")
+        if order != "rank":
+            raise InputError(f'"{order}" beside a Placement (it has an order of its own)', path="order")
         return Group(placement.domains, placement.ranks, placement.limits)
     if placement is not None:
         depth = len(placement[0]) if placement and isinstance(placement[0], tuple) else 1

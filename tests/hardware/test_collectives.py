@@ -266,6 +266,10 @@ def test_spellings() -> None:
             "placement: 9 ranks in a domain (at most 8 on ib_h100)",
         ),
         (
+            {"ranks": None, "placement": jobsim.Placement(["a"], ranks=8), "order": "random"},
+            'order: "random" beside a Placement',
+        ),
+        (
             {"ranks": None, "placement": jobsim.Placement(["a"], ranks=9), "fabric": "tpu_v5e"},
             "placement: tpu_v5e is a torus",
         ),
