@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from jobsim.cli.options import catalogue_files
+from jobsim.cli.progress import Count
 from jobsim.errors import InputError
 from jobsim.hardware.calibrate import Calibration, Errors
 from jobsim.hardware.calibrate import calibrate as compare
@@ -32,7 +33,8 @@ def calibrate(
     FILE holds published measurements ({"rows": [{"src", "platform" or "fabric", "coll", "nodes", "g", "S",
     "bus"}]}: bus bandwidth in GB/s) or runs of ASTRA-sim ({"vectors": [...]}: ns).
     """
-    found = compare(files, catalogues)
+    with Count("entries") as progress:
+        found = compare(files, catalogues, progress)
     if found.left_out:
         click.echo(f"note: {found.left_out} runs have no closed form and are left out", err=True)
     if picture is not None:

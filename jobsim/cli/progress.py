@@ -65,14 +65,37 @@ class Progress:
         if self._thread.is_alive():
             self._thread.join()
 
+    def line(self) -> str:
+        """Return what is shown now."""
+        return progress_line(self._now, self._timers, self._until)
+
     def _show(self) -> None:
         if self._over.wait(PATIENCE_S):
             return
         while not self._over.wait(UPDATE_S):
-            sys.stderr.write(f"\r\x1b[K{progress_line(self._now, self._timers, self._until)}")
+            sys.stderr.write(f"\r\x1b[K{self.line()}")
             sys.stderr.flush()
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
+
+
+class Count(Progress):
+    """Call it with how many things are done, and how many there are."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(None)
+        self._what = what
+
+    def line(self) -> str:
+        """Return what is shown now."""
+        done, total = self._now, self._timers
+        return f"{_bar(done, total)} {done:,} of {total:,} {self._what}"
+
+
+def _bar(done: int, total: int) -> str:
+    """Return a bar, full when there is nothing to do."""
+    full = min(done * _WIDTH // total, _WIDTH) if total else _WIDTH
+    return f"[{'#' * full}{'-' * (_WIDTH - full)}]"
 
 
 def progress_line(now: int, timers: int, until: int | None) -> str:
@@ -86,6 +109,6 @@ def progress_line(now: int, timers: int, until: int | None) -> str:
     text = f"{format_duration(now)} simulated, {timers:,} events"
     if until is None:
         return text
-    done = min(now * _WIDTH // until, _WIDTH) if until else _WIDTH
-    bar = "#" * done + "-" * (_WIDTH - done)
-    return f"[{bar}] {format_duration(now)} of {format_duration(until)} simulated, {timers:,} events"
+    return (
+        f"{_bar(now, until)} {format_duration(now)} of {format_duration(until)} simulated, {timers:,} events"
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from jobsim.hardware.catalogue.files import split_path
 from jobsim.hardware.collectives import bus_bandwidth, collective_time, known_op
 
 MIB = 2**20
+_TOLD_EVERY = 500
 #: Bands of message sizes, by their lower bound.
 BANDS: tuple[tuple[str, int], ...] = ((">=256 MiB", 256 * MIB), ("16-256 MiB", 16 * MIB), ("<16 MiB", 0))
 #: Names under which measurements were published, and the fabric of each.
@@ -126,7 +127,11 @@ class Calibration(NamedTuple):
         return {band: errors_of(group) for band, group in found.items() if group}
 
 
-def calibrate(files: Iterable[str | Path], catalogues: Iterable[str | Path] = ()) -> Calibration:
+def calibrate(
+    files: Iterable[str | Path],
+    catalogues: Iterable[str | Path] = (),
+    progress: Callable[[int, int], object] | None = None,
+) -> Calibration:
     """Return what the model says to measurements.
 
     Parameters
@@ -134,6 +139,8 @@ def calibrate(files: Iterable[str | Path], catalogues: Iterable[str | Path] = ()
     files : paths of JSON files
     catalogues : paths
         Fabrics of one's own.
+    progress : callable, optional
+        Told now and then how many entries of the file are done, and how many there are.
 
     Raises
     ------
@@ -150,6 +157,8 @@ def calibrate(files: Iterable[str | Path], catalogues: Iterable[str | Path] = ()
         key = "rows" if "rows" in data else "vectors"
         seen: dict[str, int] = {}
         for i, entry in enumerate(data[key]):
+            if progress is not None and i % _TOLD_EVERY == 0:
+                progress(i, len(data[key]))
             try:
                 row = _measured(entry, known) if key == "rows" else _astra(entry)
             except (codec.DecodeError, UnknownName, InputError) as err:

@@ -77,3 +77,12 @@ def test_picture(jobsim: Jobsim, tmp_path: Path) -> None:
     nowhere = jobsim("calibrate", tmp_path / "few.json", "--picture", tmp_path / "none" / "x.png")
     assert nowhere.exit_code == 2
     assert "cannot be written: no such file" in nowhere.stderr
+
+
+def test_progress_line() -> None:
+    from jobsim.cli.progress import Count
+
+    shown = Count("entries")
+    shown(3_000, 12_000)
+    assert shown.line() == f"[{'#' * 6}{'-' * 18}] 3,000 of 12,000 entries"
+    assert Count("entries").line() == f"[{'#' * 24}] 0 of 0 entries"

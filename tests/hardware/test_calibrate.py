@@ -201,6 +201,12 @@ def test_one_row_by_hand(tmp_path: Path) -> None:
     assert third.id == f"{second.id} #2"
 
 
+def test_progress_is_told(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    calibrate([written(tmp_path, rows=[row()] * 1200)], progress=lambda *at: told.append(at))
+    assert told == [(0, 1200), (500, 1200), (1000, 1200)]
+
+
 def test_summary_of_errors() -> None:
     assert errors_of([0.1, -0.2, 0.0, 0.3, -0.4]) == Errors(
         n=5,
