@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["MPLBACKEND"] = "Agg"
+#: Every run of every test asks the laws of the cluster after each write.
+os.environ["JOBSIM_CHECK_INVARIANTS"] = "1"
 
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE / "golden"

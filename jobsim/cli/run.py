@@ -53,7 +53,12 @@ def _of_option(error: InputError, changes: Mapping[str, object]) -> InputError:
 @click.option("--seed", type=int, help="Instead of the scenario's seed [0].")
 @click.option("--until", metavar="TIME", help="Stop at this virtual time, such as 2h or 54d.")
 @jobset_options
-@click.option("--check-invariants", is_flag=True, help="Ask the laws of the cluster after every write.")
+@click.option(
+    "--check-invariants",
+    is_flag=True,
+    envvar="JOBSIM_CHECK_INVARIANTS",
+    help="Ask the laws of the cluster after every write [$JOBSIM_CHECK_INVARIANTS].",
+)
 @click.option("--out", metavar="DIR", help="Write summary, log and pictures to this folder.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", help="What stdout gets.")
 @click.pass_context
@@ -83,8 +88,11 @@ def run(
             finished = simulate(
                 scenario, strict=strict, check_invariants=check_invariants, progress=progress, tell=tell
             )
-    except (Rejected, BrokenLawError) as err:
+    except Rejected as err:
         click.echo(str(err), err=True)
+        ctx.exit(1)
+    except BrokenLawError as err:
+        click.echo(f"error: {err}", err=True)
         ctx.exit(1)
     for line in screen.stalls(finished.summary()):
         click.echo(line, err=True)

@@ -16,6 +16,7 @@ from jobsim.e2e.watcher import Watcher, seconds
 from jobsim.errors import InputError
 from jobsim.laws import Fixed
 from jobsim.runtime.cluster import Cluster
+from jobsim.runtime.guard import wanted
 from jobsim.runtime.setup import CLIENT_LIMITS, ClientLimits, Control, Setup, WatchLag
 from jobsim.testing.conformance_case import Verdict
 from jobsim.units import HOUR, MILLISECOND
@@ -68,6 +69,7 @@ class _Run:
             control=Control(limits=LIMITS, latency=LATENCY, watch_lag=LAGS),
             kubelet=kubelet.INSTANT,
             strict=True,
+            check_invariants=wanted(),
         )
         self._cluster = Cluster(setup, self._watcher)
         self._agents = Agents(self._cluster.engine, self._cluster.kubelets, self._watcher, case.rules)
