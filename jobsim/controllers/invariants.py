@@ -31,6 +31,7 @@ from jobsim.controllers import (
 )
 from jobsim.controllers.exclusive_placement import is_leader
 from jobsim.controllers.invariants_law import Law, Scene, SettledLaw, Violation, When, finished, ours
+from jobsim.controllers.invariants_scheduling import left_pending
 from jobsim.controllers.job import indexes
 from jobsim.controllers.job.reconcile import managed_elsewhere
 from jobsim.controllers.jobset.construct import job_name
@@ -67,7 +68,7 @@ class Checker:
     """
 
     def __init__(self, reader: Reader, gates: Gates = _NO_GATES, *, calm: bool, honest: bool = True) -> None:
-        self._scene = Scene(reader, gates, {}, {})
+        self._scene = Scene(reader, gates, {}, {}, {})
         self._given = ("", *(["honest"] if honest else []), *(["calm"] if calm and honest else []))
         self._chosen: dict[tuple[str, When], tuple[Law, ...]] = {}
 
@@ -81,6 +82,7 @@ class Checker:
                 broken.append(Violation(law.name, law.clause, _about(new), text))
         if isinstance(new, Job):
             self._note_idle(event, new)
+            self._note_counted(event, new)
         elif isinstance(new, Pod) and event.type != "MODIFIED":
             self._note_latest(event, new)
         return broken
@@ -88,7 +90,8 @@ class Checker:
     def settled(self) -> list[Violation]:
         """Return the laws that a cluster at rest breaks."""
         reader = self._scene.reader
-        return [violation for obj in _objects(reader) for violation in self._settled(obj)]
+        broken = [violation for obj in _objects(reader) for violation in self._settled(obj)]
+        return broken + left_pending(reader)
 
     def _settled(self, obj: Object) -> Iterator[Violation]:
         for law in (*SETTLED[""], *SETTLED.get(obj.kind, ())):
@@ -127,6 +130,16 @@ class Checker:
             idle[job.uid] = True
         else:
             idle.pop(job.uid, None)
+
+    def _note_counted(self, event: WatchEvent, job: Job) -> None:
+        """Keep which pods of a Job have become counts."""
+        counted, old = self._scene.counted, event.old
+        if event.type == "DELETED":
+            counted.pop(job.uid, None)
+        elif isinstance(old, Job) and old.status is not job.status:
+            for uids in invariants_job.turned(old, job):
+                if uids:
+                    counted.setdefault(job.uid, set()).update(uids)
 
     def _note_latest(self, event: WatchEvent, pod: Pod) -> None:
         """Keep which pod was made last for an index of a Job."""

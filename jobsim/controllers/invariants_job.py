@@ -8,6 +8,7 @@ from jobsim.api.meta import condition, is_true
 from jobsim.controllers.invariants_law import Law, Scene, finished
 from jobsim.controllers.job import indexes
 
+_NONE_UNCOUNTED = UncountedTerminatedPods()
 _FINAL = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 _NEVER_BOTH = (
     ("Complete", "Failed"),
@@ -125,7 +126,7 @@ def finished_is_idle(old: Job, new: Job, scene: Scene) -> str:
     if not finished(new):
         return ""
     status = new.status
-    uncounted = status.uncounted_terminated_pods or UncountedTerminatedPods()
+    uncounted = status.uncounted_terminated_pods or _NONE_UNCOUNTED
     if not status.active and not status.terminating and not uncounted.succeeded and not uncounted.failed:
         return ""
     return f"finished with {status.active} active, {status.terminating} terminating, {uncounted}"
@@ -158,6 +159,40 @@ def uncounted_once(old: Job, new: Job, scene: Scene) -> str:
         return ""
     uids = (*uncounted.succeeded, *uncounted.failed)
     return "a pod is uncounted twice" if len(set(uids)) < len(uids) else ""
+
+
+def turned(old: Job, new: Job) -> tuple[list[str], list[str]]:
+    """Return the UIDs of pods, succeeded and failed, that a write turns into counts."""
+    was, now = (job.status.uncounted_terminated_pods or _NONE_UNCOUNTED for job in (old, new))
+    if was is now:
+        return [], []
+    left = (*now.succeeded, *now.failed)
+    return [uid for uid in was.succeeded if uid not in left], [uid for uid in was.failed if uid not in left]
+
+
+def counted_as_announced(old: Job, new: Job, scene: Scene) -> str:
+    """A count grows by the pods that were announced and are no more (K-JOB-100).
+
+    Successes of an Indexed Job are counted by index.
+    """
+    succeeded, failed = turned(old, new)
+    was, now = old.status, new.status
+    if now.failed - was.failed != len(failed):
+        return f"failed grew by {now.failed - was.failed}, {len(failed)} announced pods are no more"
+    if not _is_indexed(new) and now.succeeded - was.succeeded != len(succeeded):
+        grown = now.succeeded - was.succeeded
+        return f"succeeded grew by {grown}, {len(succeeded)} announced pods are no more"
+    return ""
+
+
+def counted_once(old: Job, new: Job, scene: Scene) -> str:
+    """A pod that has been counted is never announced again (K-JOB-100)."""
+    uncounted = new.status.uncounted_terminated_pods
+    if uncounted is None or uncounted is old.status.uncounted_terminated_pods:
+        return ""
+    counted = scene.counted.get(new.uid, ())
+    again = [uid for uid in (*uncounted.succeeded, *uncounted.failed) if uid in counted]
+    return f"pod {again[0]} is to be counted again" if again else ""
 
 
 def suspension_as_asked(old: Job, new: Job, scene: Scene) -> str:
@@ -210,6 +245,8 @@ LAWS: tuple[Law, ...] = (
     Law("completion-time-agrees", "K-JOB-66", completion_time_agrees),
     Law("started-when-active", "K-JOB-20", started_when_active),
     Law("uncounted-once", "K-JOB-100", uncounted_once),
+    Law("counted-as-announced", "K-JOB-100", counted_as_announced),
+    Law("counted-once", "K-JOB-100", counted_once),
     Law("suspension-as-asked", "K-JOB-80", suspension_as_asked),
     Law("job-spec-fixed", "K-JOB-05", job_spec_fixed, "spec"),
 )

@@ -50,12 +50,15 @@ class Scene(NamedTuple):
         Jobs, by UID, that are suspended and whose controller has said so since.
     latest : mapping of (str, str) to str
         By a Job's UID and an index: the name of the pod that was made for it last.
+    counted : mapping of str to set of str
+        By a Job's UID: the UIDs of pods that have become counts.
     """
 
     reader: Reader
     gates: Gates
     idle: dict[str, bool]
     latest: dict[tuple[str, str], str]
+    counted: dict[str, set[str]]
 
 
 class Law(NamedTuple):

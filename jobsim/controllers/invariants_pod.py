@@ -164,6 +164,35 @@ def index_free(old: None, pod: Pod, scene: Scene) -> str:
     return f"was created beside {twin.name}"
 
 
+def announced_when_let_go(old: Pod, pod: Pod, scene: Scene) -> str:
+    """A pod that ended keeps the tracking finalizer until its Job's status knows of it (K-JOB-100).
+
+    Not so where the Job had no use for it: it was to go, or its failures do not count, or it is one too many.
+    """
+    return "" if TRACKING_FINALIZER in pod.metadata.finalizers else announced_when_gone(old, pod, scene)
+
+
+def announced_when_gone(old: Pod, pod: Pod, scene: Scene) -> str:
+    """The same of a pod whose last finalizer it was, so that it went with it (K-JOB-100)."""
+    if TRACKING_FINALIZER not in old.metadata.finalizers or not old.terminal:
+        return ""
+    job = owner_job(pod, scene.reader)
+    if job is None or job.terminating or job.metadata.generation > 1 or finished(job) or job.spec.suspend:
+        return ""
+    uncounted = job.status.uncounted_terminated_pods
+    if uncounted is not None and (pod.uid in uncounted.succeeded or pod.uid in uncounted.failed):
+        return ""
+    text = pod.metadata.annotations.get(COMPLETION_INDEX, "")
+    if pod.status.phase == "Failed":
+        known = job.spec.pod_failure_policy is not None
+    else:
+        found = job.status.completed_indexes
+        known = text.isdecimal() and indexes.contains(
+            indexes.parse(found, job.spec.completions or 0), int(text)
+        )
+    return "" if known else f"{pod.status.phase}, and was let go before it was announced"
+
+
 def place_of(pod: Pod) -> tuple[str, str] | None:
     """Return the Job's UID and the index of an indexed pod."""
     ref, index = pod.controller(), pod.metadata.annotations.get(COMPLETION_INDEX)
@@ -228,6 +257,8 @@ LAWS: tuple[Law, ...] = (
     Law("pod-tracked", "K-JOB-35", pod_tracked, "born"),
     Law("index-needed", "K-JOB-40", index_needed, "born"),
     Law("index-free", "K-JOB-40", index_free, "born", "honest"),
+    Law("announced-when-let-go", "K-JOB-100", announced_when_let_go, "changed", "honest"),
+    Law("announced-when-gone", "K-JOB-100", announced_when_gone, "gone", "honest"),
     Law("job-unfinished", "K-JOB-20", job_unfinished, "born"),
     Law("job-not-suspended", "K-JOB-80", job_not_suspended, "born", "calm"),
 )

@@ -25,7 +25,7 @@ from jobsim.rng import NameSource
 from jobsim.testing import machine_pods as pods
 from jobsim.testing.builders import make_node
 from jobsim.testing.faults import Crash, Fault, answer
-from jobsim.testing.machine_parts import Component, cores, due
+from jobsim.testing.machine_parts import Component, cores, due, early_deletion
 from jobsim.units import SECOND
 
 NAMESPACE = "default"
@@ -140,6 +140,7 @@ class Course:
         if fault == "timeout-applied" and self.case.honest:
             fault = "timeout-lost"
         assert part.next_write is not None
+        self._demand(early_deletion(part, self.store))
         try:
             result = answer(fault, part.next_write, lambda write: self.server.apply(write, self.now))
         except Crash:

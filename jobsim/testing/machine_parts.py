@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from jobsim.api.plan import EventRecord, Plan, WriteResult
 from jobsim.api.reader import Reader
 from jobsim.api.watch import Wake, WatchEvent
-from jobsim.api.writes import Write
+from jobsim.api.writes import Delete, Write
 from jobsim.apiserver.executor import ChainResults, Finish, Shell, execute, run_chain
 from jobsim.apiserver.table import ObjectTable
 from jobsim.apiserver.workqueue import ItemBackoff
 from jobsim.controllers import exclusive_placement, garbage_collector, job, jobset, pod_gc
+from jobsim.controllers.invariants_law import Violation
 from jobsim.controllers.job import orphans, ttl
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.units import SECOND
@@ -281,6 +282,29 @@ def writes_of(plan: Plan, shell: Shell) -> Writes:
             step = running.send(tuple(results))
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
+
+
+def early_deletion(part: Component, reader: Reader) -> list[Violation]:
+    """Return what is wrong with the next write: the collector deletes nothing that has an owner (K-JOB-121).
+
+    An owner that waits for its dependents, and one whose name another object has by now, is none.
+    """
+    write = part.next_write
+    if part.core.name != "garbage-collector" or not isinstance(write, Delete):
+        return []
+    obj = reader.find(write.kind, write.namespace, write.name)
+    if obj is None or (write.uid and obj.metadata.uid != write.uid):
+        return []
+    for ref in obj.metadata.owner_references:
+        owner = reader.find(ref.kind, obj.metadata.namespace, ref.name)
+        if owner is None or owner.metadata.uid != ref.uid:
+            continue
+        waits = owner.metadata.deletion_timestamp is not None
+        if not (waits and "foregroundDeletion" in owner.metadata.finalizers):
+            about = f"{obj.kind} {obj.metadata.namespace}/{obj.metadata.name}"
+            text = f"is deleted while its {ref.kind} {ref.name} is there"
+            return [Violation("deleted-without-owner", "K-JOB-121", about, text)]
+    return []
 
 
 def due(components: Sequence[Component]) -> int | None:

@@ -10,7 +10,7 @@ from jobsim.api._struct import Time, replace
 from jobsim.api.batch import Job, JobStatus
 from jobsim.api.jobset import EXCLUSIVE_TOPOLOGY, JobSet, JobSetStatus, ReplicatedJobStatus, SuccessPolicy
 from jobsim.api.meta import Object
-from jobsim.api.pod import PodStatus
+from jobsim.api.pod import PodSchedulingGate, PodStatus
 from jobsim.apiserver.table import ObjectTable
 from jobsim.controllers.invariants import LAWS, SETTLED, check, check_all, stable, why_unfinished
 from jobsim.controllers.job.constants import TRACKING_FINALIZER
@@ -163,6 +163,16 @@ SETTLED_CASES: tuple[tuple[Object, ...], ...] = (
 @pytest.mark.parametrize("objects", SETTLED_CASES)
 def test_settled(objects: tuple[Object, ...]) -> None:
     assert not check_all(table(*objects))
+
+
+def test_a_pod_that_a_node_would_take_does_not_wait_at_rest() -> None:
+    """K-SCH-04: nothing is left to happen, so nobody will look at it again."""
+    big, gated = make_pod("b", requests={"cpu": 9}), PodSchedulingGate(name="g")
+    waiting = make_pod("c")
+    waiting = replace(waiting, spec=replace(waiting.spec, scheduling_gates=(gated,)))
+    (violation,) = check_all(table(make_node("n"), make_pod("a"), big, waiting))
+    assert str(violation) == "Pod default/a: fits node n, and waits [feasible-pod-bound, K-SCH-04]"
+    assert not check_all(table(make_node("n", unschedulable=True), make_pod("a")))
 
 
 # -- liveness ---------------------------------------------------------------------------------------

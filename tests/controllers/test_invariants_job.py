@@ -38,6 +38,10 @@ COMPLETE = JobStatus(
 )
 FAILED = JobStatus(conditions=conditions("FailureTarget", "Failed"), start_time=Time(0), failed=1)
 UNCOUNTED = UncountedTerminatedPods(succeeded=("a",), failed=("a",))
+#: One failed pod: about to be counted, then counted.
+ONE = UncountedTerminatedPods(failed=("a",))
+TOLD = JobStatus(failed=1)
+COUNTING = (job(JobStatus(uncounted_terminated_pods=ONE)), job(TOLD))
 SUSPENDED = JobStatus(conditions=conditions("Suspended"))
 
 EDITED = replace(job().spec.template, metadata=job().metadata)
@@ -78,6 +82,10 @@ ROWS = (
     row("completion-time-agrees", COMPLETE, replace(COMPLETE, completion_time=Time(1))),
     row("started-when-active", NEW, JobStatus(active=1)),
     row("uncounted-once", NEW, JobStatus(uncounted_terminated_pods=UNCOUNTED)),
+    row("counted-as-announced", NEW, replace(NEW, failed=1)),
+    row("counted-as-announced", replace(NEW, uncounted_terminated_pods=ONE), NEW),
+    row("counted-as-announced", NEW, replace(NEW, succeeded=1), completion_mode="NonIndexed"),
+    Broken("counted-once", job(TOLD), job(replace(TOLD, uncounted_terminated_pods=ONE)), before=(COUNTING,)),
     row("suspension-as-asked", NEW, SUSPENDED, suspend=False),
     row("suspension-as-asked", NEW, JobStatus(conditions=conditions("Suspended", status="False"))),
     row(
@@ -100,7 +108,7 @@ def test_broken(row: Broken) -> None:
 SCALED = job(JobStatus(succeeded=2, completed_indexes="0,1"), parallelism=1, completions=1)
 HEALTHY = (
     row("", NEW, COMPLETE),
-    row("", NEW, FAILED),
+    row("", replace(NEW, uncounted_terminated_pods=ONE), FAILED),
     row("", NEW, JobStatus(active=2, ready=1, start_time=Time(0), succeeded=1, completed_indexes="1")),
     row("", NEW, SUSPENDED, suspend=True),
     row("", SUSPENDED, JobStatus(conditions=conditions("Suspended", status="False"))),

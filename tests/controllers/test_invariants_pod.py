@@ -43,6 +43,11 @@ def of(job: Job, *, name: str = "js-w-0-0-x", index: int | None = 0, **words: An
     return pod.with_meta(finalizers=(TRACKING_FINALIZER,))
 
 
+def freed(**words: Any) -> Pod:
+    """Return a pod that its Job has let go."""
+    return make_pod("js-w-0-0-x", job="js-w-0", index=0, **words)
+
+
 JOB = make_job("js-w-0", completions=3, parallelism=3)
 LOOSE = replace(JOB, spec=replace(JOB.spec, completion_mode="NonIndexed"))
 COUNTED = replace(JOB, status=JobStatus(completed_indexes="0", failed_indexes="2"))
@@ -76,6 +81,9 @@ ROWS = (
     Broken("pod-tracked", None, of(JOB, index=None), (JOB,)),
     Broken("pod-tracked", None, of(JOB, name="other-0-x"), (JOB,)),
     Broken("pod-tracked", None, of(LOOSE), (LOOSE,)),
+    Broken("announced-when-let-go", of(JOB, phase="Failed"), freed(phase="Failed"), (JOB,)),
+    Broken("announced-when-let-go", of(JOB, phase="Succeeded"), freed(phase="Succeeded"), (JOB,)),
+    Broken("announced-when-gone", of(JOB, phase="Failed"), None, (JOB,)),
     Broken("index-needed", None, of(COUNTED), (COUNTED,)),
     Broken("index-needed", None, of(COUNTED, index=2), (COUNTED,)),
     Broken("index-free", None, of(JOB, name="js-w-0-0-y"), (JOB,), before=((None, of(JOB)),)),
