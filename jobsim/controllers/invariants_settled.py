@@ -51,6 +51,9 @@ def counts_of_children(jobset: JobSet, scene: Scene) -> str:
         return ""
     children = _current(jobset, scene)
     for status in jobset.status.replicated_jobs_status:
+        if not status.name:
+            # Upstream takes the Jobs of a nameless replicated job for unlabelled, and leaves them out.
+            continue
         jobs = [job for job in children if job.metadata.labels.get(REPLICATED_JOB_NAME) == status.name]
         active = [job for job in jobs if not finished(job)]
         found = (

@@ -41,6 +41,7 @@ PEOPLE: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("delete"), st.integers(0, 2), WHICH, st.integers(0, 2)),
     st.tuples(st.just("vanish"), WHICH),
     st.tuples(st.just("submit")),
+    st.tuples(st.just("replace"), st.integers(0, 2)),
 )
 
 
@@ -126,6 +127,10 @@ class Storm(_Machine):
     def work_in_vain(self, who: int, key: int, writes: int, fault: str) -> None:
         self.do("work", who, key, writes, fault)
 
+    @rule(rounds=st.integers(1, 4), every=st.integers(1, 4), fault=st.sampled_from(FAULTS))
+    def gust(self, rounds: int, every: int, fault: str) -> None:
+        self.do("gust", rounds, every, fault)
+
     @rule(who=WHO, kind=st.integers(0, 4), key=WHICH)
     def turn(self, who: int, kind: int, key: int) -> None:
         self.do("turn", who, kind, key)
@@ -142,8 +147,9 @@ def disturbances() -> st.SearchStrategy[list[Step]]:
     turn = st.tuples(st.just("turn"), WHO, st.integers(0, 4), WHICH)
     work = st.tuples(st.just("work"), WHO, WHICH, WRITES)
     fault = st.tuples(st.just("work"), WHO, WHICH, st.integers(1, 3), st.sampled_from(FAULTS))
+    gust = st.tuples(st.just("gust"), st.integers(1, 3), st.integers(1, 4), st.sampled_from(FAULTS))
     crash = st.tuples(st.just("crash"), WHO)
-    return st.lists(st.one_of(flow, hear, turn, turn, work, fault, fault, crash), max_size=40).map(list)
+    return st.lists(st.one_of(flow, gust, hear, turn, turn, work, fault, crash), max_size=40).map(list)
 
 
 def same_end(case: Case, steps: list[Step]) -> None:
@@ -163,7 +169,7 @@ def same_end(case: Case, steps: list[Step]) -> None:
         world.settle()
         wanted, got = _end(plain.jobset), _end(world.jobset)
         if wanted != got:
-            raise BrokenError(f"ends with {got}, without faults with {wanted} [C-CCH-03]")
+            raise BrokenError(f"ends with {got}, without faults with {wanted} [C-CCH-03]", ("same-end",))
     except BrokenError as err:
         raise told(err, case, world.steps, settle=True) from None
 

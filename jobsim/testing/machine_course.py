@@ -66,7 +66,21 @@ class Case(Struct):
 
 
 class BrokenError(AssertionError):
-    """A law was broken, or a JobSet stays unfinished without a reason."""
+    """A law was broken, or a JobSet stays unfinished without a reason.
+
+    Parameters
+    ----------
+    text : str
+    laws : tuple of str
+        The names of what was broken.
+    history : mapping or None
+        How to get there again (``replay.document``), once that is known.
+    """
+
+    def __init__(self, text: str, laws: tuple[str, ...] = (), history: Json | None = None) -> None:
+        super().__init__(text)
+        self.laws = laws
+        self.history = history
 
 
 class Course:
@@ -96,6 +110,9 @@ class Course:
         #: When containers of a pod were last restarted in place.
         self._restarted: dict[str, int] = {}
         self._failures: dict[str, int] = {}
+        #: What each so many-th write of the usual course meets, and the writes until then.
+        self._gust: tuple[int, Fault] | None = None
+        self._calm_writes = 0
         for rack in range(case.racks):
             for n in range(case.nodes_per_rack):
                 self.server.create(make_node(f"n{rack}{n}", labels={RACK: f"r{rack}"}), self.now)
@@ -108,7 +125,8 @@ class Course:
 
     def _demand(self, violations: list[Violation]) -> None:
         if violations:
-            raise BrokenError("\n".join(map(str, violations)))
+            laws = tuple(violation.law for violation in violations)
+            raise BrokenError("\n".join(map(str, violations)), laws)
 
     # -- looking -------------------------------------------------------------------------------
 
@@ -137,6 +155,8 @@ class Course:
 
     def write(self, part: Component, fault: Fault | None) -> None:
         """A component makes its next write, which meets a fault or none."""
+        if fault is None:
+            fault = self._weather()
         if fault == "timeout-applied" and self.case.honest:
             fault = "timeout-lost"
         assert part.next_write is not None
@@ -147,6 +167,14 @@ class Course:
             part.crash(self.now)
         else:
             part.answer(result, self.now)
+
+    def _weather(self) -> Fault | None:
+        """Return what the next write of the usual course meets."""
+        if self._gust is None:
+            return None
+        every, fault = self._gust
+        self._calm_writes += 1
+        return fault if self._calm_writes % every == 0 else None
 
     def request(self, write: Write) -> None:
         """Send a write of somebody who does not mind to be refused."""
@@ -179,7 +207,7 @@ class Course:
                 self._demand(self._checker.settled())
                 return
         if self._free_restarts() <= free:
-            raise BrokenError("the cluster does not come to rest")
+            raise BrokenError("the cluster does not come to rest", ("rest",))
 
     def _free_restarts(self) -> int:
         """Return the restarts that cost nothing: a JobSet may go on with these for ever (C-FAI-15)."""

@@ -122,6 +122,14 @@ class World(Course):
             if not self.round(ends=bool(ends)):
                 self.wait()
 
+    def gust(self, rounds: int, every: int, fault: Fault) -> None:
+        """Things take their usual course, but each so many-th write meets a fault."""
+        self._gust = (max(every, 1), fault)
+        try:
+            self.flow(rounds, ends=1)
+        finally:
+            self._gust = None
+
     # what pods do
 
     def bind(self, pod: int) -> None:
@@ -199,6 +207,11 @@ class World(Course):
         except ApiError as err:
             self.refused.append(err)
 
+    def replace(self, propagation: int) -> None:
+        """The user deletes the JobSet and applies it again (kubectl replace --force)."""
+        self.delete(0, 0, propagation)
+        self.submit()
+
     def _patch(self, obj: Object | None, patch: Json) -> None:
         if obj is not None:
             self.request(Patch(kind=obj.kind, namespace=obj.namespace, name=obj.name, patch=patch))
@@ -217,6 +230,7 @@ STEPS: Mapping[str, Callable[..., None]] = {
     "relist": World.relist,
     "clock": World.clock,
     "flow": World.flow,
+    "gust": World.gust,
     "bind": World.bind,
     "start": World.start,
     "end": World.end,
@@ -229,4 +243,5 @@ STEPS: Mapping[str, Callable[..., None]] = {
     "retire": World.retire,
     "delete": World.delete,
     "submit": World.submit,
+    "replace": World.replace,
 }

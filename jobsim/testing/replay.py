@@ -133,4 +133,5 @@ def _case(history: Mapping[str, Any]) -> Case:
 def told(err: BrokenError, case: Case, steps: Sequence[Step], *, settle: bool) -> BrokenError:
     """Return an error that also tells how to get there again."""
     history = document(case, steps, settle=settle)
-    return BrokenError(f"{err}\n\nThe history:\n{text(history)}\nand for testing.replay:\n{token(history)}")
+    told = f"{err}\n\nThe history:\n{text(history)}\nAgain: jobsim replay {token(history)}"
+    return BrokenError(told, err.laws, history)
