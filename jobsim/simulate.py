@@ -26,7 +26,6 @@ from jobsim.results.recorder import Recorder, replay
 from jobsim.results.summary import exact_seconds, summary
 from jobsim.rng import NameSource
 from jobsim.runtime.cluster import Cluster, Stop
-from jobsim.runtime.guard import wanted
 from jobsim.runtime.setup import Submission
 from jobsim.scenario import expect
 from jobsim.scenario.build import build
@@ -311,8 +310,7 @@ def run(
     strict : bool
         Treat references to things that no manifest brings as a real cluster would.
     check_invariants : bool, optional
-        Ask the laws of the cluster (``controllers.invariants``) after every write, and those of rest when
-        nothing is left to happen; default: if $JOBSIM_CHECK_INVARIANTS is set.
+        Ask the cluster's laws after every write and at rest; default: if $JOBSIM_CHECK_INVARIANTS is set.
     progress : callable, optional
         ``(virtual ns, timers fired)``, called now and then.
     tell : callable, optional
@@ -335,8 +333,7 @@ def run(
     """
     lab = Scenario.load(scenario) if isinstance(scenario, str | Path) else scenario
     lab = lab.changed(seed=seed, until=until)
-    asked = wanted() if check_invariants is None else check_invariants
-    setup, notes = build(lab, strict=strict, check_invariants=asked)
+    setup, notes = build(lab, strict=strict, check_invariants=check_invariants)
     tell = _nobody if tell is None else tell
     for note in notes:
         tell(note)

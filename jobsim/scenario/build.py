@@ -9,6 +9,7 @@ from jobsim.api import codec
 from jobsim.api._struct import replace
 from jobsim.api.core import Node
 from jobsim.controllers.timing import REAL
+from jobsim.runtime.guard import wanted
 from jobsim.runtime.setup import (
     CLIENT_LIMITS,
     Action,
@@ -37,7 +38,7 @@ UNTIL_MAX = 30 * DAY
 
 
 def build(
-    scenario: Scenario, *, strict: bool, check_invariants: bool, fleet: Fleet | None = None
+    scenario: Scenario, *, strict: bool, check_invariants: bool | None, fleet: Fleet | None = None
 ) -> tuple[Setup, tuple[str, ...]]:
     """Return what the runtime needs, and the sentences that the user should read on stderr.
 
@@ -46,8 +47,8 @@ def build(
     scenario : Scenario
     strict : bool
         What manifests refer to but no file contains is missing, as in a real cluster.
-    check_invariants : bool
-        Check safety after every write.
+    check_invariants : bool or None
+        Ask the laws of the cluster after every write; None: if $JOBSIM_CHECK_INVARIANTS is set.
     fleet : Fleet, optional
         The nodes, when they were made before.
     """
@@ -74,7 +75,7 @@ def build(
         control=_control(scenario.control),
         faults=_faults(scenario.faults),
         strict=strict,
-        check_invariants=check_invariants,
+        check_invariants=wanted() if check_invariants is None else check_invariants,
     )
     left_out = dict.fromkeys(m.kind for m in scenario.manifests if not strict and _only_a_file(m))
     notes = [f"left out, because it has no name and so is no object: {kind}" for kind in left_out]
