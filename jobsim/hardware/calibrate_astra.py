@@ -75,15 +75,26 @@ def covered(vector: Vector) -> bool:
     return (
         vector.closed_form_ns is not None
         and vector.collective in ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
-        and all(name in _ALGORITHMS for name in vector.impl)
-        and all(name in _HOPS for name in vector.topology)
         and vector.system.active == 1
         and vector.system.endpoint_delay <= 1
-        and all(
-            name != "halvingDoubling" or n & (n - 1) == 0
-            for name, n in zip(vector.impl, vector.npus, strict=True)
-        )
+        and all(_known(vector, i) for i in range(len(vector.impl)))
     )
+
+
+def _known(vector: Vector, i: int) -> bool:
+    """Tell whether one dimension has a closed form."""
+    impl, topology = vector.impl[i], vector.topology[i]
+    if impl not in _ALGORITHMS or topology not in _HOPS:
+        return False
+    if impl == "ring":
+        return True
+    if topology == "Ring":
+        return False  # Messages to all share the ring's links.
+    if impl == "halvingDoubling":
+        return vector.collective != "all_to_all" and vector.npus[i] & (vector.npus[i] - 1) == 0
+    # Through a switch that queues, only an all-to-all was run.
+    queues = vector.backend == "congestion_aware" and topology == "Switch"
+    return not queues or vector.collective == "all_to_all"
 
 
 def predict_ns(vector: Vector) -> float:

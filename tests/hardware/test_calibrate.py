@@ -151,6 +151,9 @@ def test_astra_examples(tmp_path: Path, changes: dict[str, object]) -> None:
         {"npus": [6], "impl": ["halvingDoubling"]},
         {"collective": "broadcast"},
         {"topology": ["Mesh"]},
+        {"impl": ["direct"]},
+        {"topology": ["Switch"], "impl": ["halvingDoubling"], "collective": "all_to_all"},
+        {"topology": ["Switch"], "impl": ["direct"], "backend": "congestion_aware"},
     ],
 )
 def test_what_has_no_closed_form_is_left_out(tmp_path: Path, changes: dict[str, object]) -> None:
