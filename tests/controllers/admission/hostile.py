@@ -333,4 +333,4 @@ def put(doc: Any, path: Path, value: Any) -> Any:
         return value
     if isinstance(doc, list):
         return [put(item, path[1:], value) if i == path[0] else item for i, item in enumerate(doc)]
-    return {**doc, path[0]: put(doc[path[0]], path[1:], value)}
+    return {**doc, path[0]: put(doc.get(path[0]), path[1:], value)}

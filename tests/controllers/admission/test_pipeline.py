@@ -344,11 +344,11 @@ HOSTILE: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("doc", [c[1] for c in HOSTILE], ids=[c[0] for c in HOSTILE])
 def test_hostile_documents_are_refused_in_time(doc: dict[str, Any]) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     error = refusal(doc)
     assert error.message
     assert "\ud800" not in error.message
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_a_billion_replicas_are_no_problem_as_such() -> None:

@@ -61,6 +61,15 @@ def test_the_order_of_writes() -> None:
     assert done.reasons == ["ResumeJobs"]
 
 
+def test_an_update_after_a_patch_starts_from_the_answer() -> None:
+    """C-ELA-04 (erratum): whatever was written before the patches."""
+    seen = busy()
+    patched = seen.children[1].with_meta(resource_version="77")
+    done = carry_out(jobset.reconcile(seen, 0, GATES), {4: patched})
+    assert done.calls[5] == "update Job train-w-1"
+    assert done.writes[5].obj.metadata.resource_version == "77"  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("nth", range(1, len(WRITES) + 1), ids=[call for call, _ in WRITES])
 def test_an_error_ends_the_pass(nth: int) -> None:
     """C-REC-07, C-REC-11, C-REC-12, C-REC-13, C-REC-14, C-REC-17: nothing later is sent or told."""
