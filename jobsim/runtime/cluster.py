@@ -30,7 +30,7 @@ from jobsim.runtime.controller import Controller, Core
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.faults import FaultyClient, Trouble
 from jobsim.runtime.guard import Guard
-from jobsim.runtime.informer import LagOf
+from jobsim.runtime.informer import Informer, LagOf
 from jobsim.runtime.kubelet import Kubelets
 from jobsim.runtime.lag import is_recent, lag_of, process_of, sampler
 from jobsim.runtime.nodes import Nodes
@@ -96,6 +96,7 @@ class Cluster:
         self.store.subscribe(recorder.watch)
         self._guard = self._watchman() if setup.check_invariants else None
         self._trouble = Trouble(self.engine, setup.faults, setup.seed, recorder)
+        self._give_webhooks_a_cache()
         self._controllers = [self._controller(core) for core in self._cores()]
         self._build_nodes_and_pods()
         self._user = Actor(
@@ -121,6 +122,13 @@ class Cluster:
         guard = Guard(self.store, self.setup.gates, self.recorder.log, calm=calm, honest=honest)
         self.store.subscribe(guard.watch)
         return guard
+
+    def _give_webhooks_a_cache(self) -> None:
+        """Let the webhooks see what JobSet's manager sees, whose process serves them."""
+        lag = self._lag("jobset")
+        if lag is not None:
+            cache = Informer(self.engine, self.store, lambda event: None, (), lag).reader
+            self.admission.read_through(cache)
 
     def _cores(self) -> list[Core]:
         gates, timing = self.setup.gates, self.setup.control.timing

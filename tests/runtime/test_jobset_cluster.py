@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from jobsim.api.batch import Job
 from jobsim.api.meta import condition
 from jobsim.runtime.setup import CLIENT_LIMITS
-from tests.runtime.lab import Lab, jobset
+from tests.runtime.lab import FAST, Lab, jobset
 
 
 def test_losing_a_pod_restarts_nothing() -> None:
@@ -80,3 +82,17 @@ def test_followers_wait_for_their_leader() -> None:
 def test_limits_of_the_controller() -> None:
     """C-KEY-05: 500 requests a second, 500 at once."""
     assert (CLIENT_LIMITS["jobset"].qps, CLIENT_LIMITS["jobset"].burst) == (500, 500)
+
+
+@pytest.mark.parametrize(("lag", "refused", "at_s"), [("0s", 2, 1), ("5s", 5, 11)])
+def test_webhooks_see_what_jobsets_cache_sees(lag: str, refused: int, at_s: int) -> None:
+    """C-EXC-13: a leader that is bound, but not in the cache yet, keeps its followers waiting."""
+    lab = Lab(
+        jobset(pods=3, annotations={"alpha.jobset.sigs.k8s.io/exclusive-topology": "topology.jobsim/rack"}),
+        control={**FAST, "watchLag": {"jobset": {"Pod": lag}}},
+        pods=[{"match": {}, "run": "1m"}],
+    )
+    assert lab.cluster.writes.refused == {"create pods": refused}
+    created = [row["time"] / 1e9 for row in lab.rows if row.get("kind") == "Pod" and row["type"] == "ADDED"]
+    assert created == [0, at_s, at_s]
+    assert lab.js().status.terminal_state == "Completed"

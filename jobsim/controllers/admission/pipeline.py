@@ -104,6 +104,10 @@ class Admission:
         """Say whether JobSet's webhooks answer: without them no JobSet and no pod gets in (C-EXC-04)."""
         self._up = up
 
+    def read_through(self, cache: Reader) -> None:
+        """Let JobSet's pod webhooks read a cache, as they do upstream, not what the API server has."""
+        self._pods.cache = cache
+
     # --- documents -----------------------------------------------------------------------------
 
     def admit_manifest(

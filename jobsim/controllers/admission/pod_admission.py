@@ -74,6 +74,8 @@ class PodAdmission:
         self._assume = assume
         self._prepared: dict[str, _Prepared] = {}
         self._newest: _Prepared | None = None
+        #: What the webhooks read, where that is not what the API server has.
+        self.cache: Reader | None = None
 
     def create(self, pod: Pod, reader: Reader) -> Pod:
         """Return a new pod as it is to be stored.
@@ -93,15 +95,16 @@ class PodAdmission:
             spec = with_token(spec, self._suffix())
         pod = replace(pod, spec=spec, status=ready.status)
         in_jobset = pod_webhook.selected(pod)
+        cache = reader if self.cache is None else self.cache
         if in_jobset:
-            pod = pod_webhook.mutate(pod, reader, self._gates)
+            pod = pod_webhook.mutate(pod, cache, self._gates)
         errors = [*check_meta(pod.metadata, "Pod", self._known), *ready.errors]
         if hostname:
             errors += [invalid("spec.hostname", hostname, p) for p in names.dns1123_label_errors(hostname)]
         if errors:
             raise invalid_object("Pod", pod.name, errors)
         if in_jobset:
-            problem = pod_webhook.validate(pod, reader, self._gates)
+            problem = pod_webhook.validate(pod, cache, self._gates)
             if problem is not None:
                 raise ApiError("Forbidden", denied("vpod.kb.io") + problem)
         if ready.status.conditions:
