@@ -13,9 +13,14 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.table import table
-from benchmarks.validation import network, shapes, training
+from benchmarks.validation import held_out, network, shapes, training
 
-PARTS: dict[str, ModuleType] = {"network": network, "training": training, "shapes": shapes}
+PARTS: dict[str, ModuleType] = {
+    "network": network,
+    "held-out": held_out,
+    "training": training,
+    "shapes": shapes,
+}
 
 
 def main() -> int:

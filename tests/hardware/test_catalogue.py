@@ -187,3 +187,24 @@ def test_wrong_fabrics_of_ones_own(tmp_path: Path, entry: object, text: str) -> 
     with pytest.raises(InputErrors) as caught:
         fabrics([file])
     assert str(caught.value).startswith(f"{file}: {text}")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "accelerators", "oversubscription"),
+    [
+        ("superpod_h100", 16384, [256], [1]),
+        ("superpod_b200", 16384, [256], [1]),
+        ("superpod_b300", 8192, [512], [1]),
+        ("meta_roce_24k", 24576, [16, 3072], [1, 7]),
+        ("alibaba_hpn", 15360, [1024], [1]),
+        ("spectrum_x_4k", 4096, [512], [1]),
+    ],
+)
+def test_reference_fabrics(
+    name: str, size: int, accelerators: list[int], oversubscription: list[float]
+) -> None:
+    """Models of networks, section 1.1: accelerators below a switch of each tier."""
+    fabric = catalogue.fabric(name)
+    assert fabric.size == size
+    assert [tier.domains * fabric.g for tier in fabric.tiers] == accelerators
+    assert [tier.oversubscription for tier in fabric.tiers] == oversubscription
