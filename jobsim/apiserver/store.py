@@ -18,7 +18,7 @@ from typing import Literal, cast
 
 from jobsim.api._struct import Time, astuple, replace
 from jobsim.api.core import Namespace
-from jobsim.api.meta import Condition, Object, ObjectMeta
+from jobsim.api.meta import Condition, Object, ObjectMeta, Unstructured
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.watch import ANYTHING, METADATA, SPEC, STATUS, WatchEvent
 from jobsim.api.writes import Bind, Delete, PatchFinalizers, PatchPodStatus
@@ -118,10 +118,18 @@ class Store(ObjectTable):
             NotFound, Conflict.
         """
         old = self._current(new)
+        if isinstance(old, Unstructured) and isinstance(new, Unstructured):
+            return self._update_untyped_status(new, old, now)
         status = new.status  # type: ignore[attr-defined]
         if status == old.status:  # type: ignore[attr-defined]
             return old
         return self._commit("MODIFIED", replace(old, status=status), old, now, STATUS)
+
+    def _update_untyped_status(self, new: Unstructured, old: Unstructured, now: int) -> Object:
+        status = new.content.get("status")
+        if status == old.content.get("status"):
+            return old
+        return self._commit("MODIFIED", replace(old, content={**old.content, "status": status}), old, now)
 
     def patch_pod_status(self, write: PatchPodStatus, now: int) -> Object:
         """Merge a status patch into a pod: conditions by type, the rest by field."""

@@ -33,7 +33,9 @@ def _waits(pod: Pod) -> bool:
     """Tell whether our scheduler is to find a node for a pod."""
     spec = pod.spec
     ours = spec.scheduler_name in ("", DEFAULT_PROFILE.scheduler_name)
-    return ours and not (spec.node_name or spec.scheduling_gates or pod.terminal or pod.terminating)
+    # A member of a pod group waits for the others, with or without room for itself (K-SCH-42).
+    held = spec.scheduling_gates or spec.scheduling_group is not None
+    return ours and not (spec.node_name or held or pod.terminal or pod.terminating)
 
 
 def _snapshot(reader: Reader) -> Snapshot:

@@ -156,6 +156,7 @@ class Cluster:
             self.record,
             self._lag("scheduler"),
             setup.control.timing,
+            setup.control.features,
         )
         self._kubelets = Kubelets(
             engine,

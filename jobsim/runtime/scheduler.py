@@ -5,16 +5,19 @@ Source: kubernetes pkg/scheduler/schedule_one.go; clauses K-SCH-01, K-SCH-07, K-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from functools import partial
 
-from jobsim.api.plan import EventRecord, Plan
+from jobsim.api.plan import EventRecord, Plan, single
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.executor import Finish, Send, Shell, drive, execute
 from jobsim.apiserver.store import Store
 from jobsim.controllers.scheduler.decide import Action, binding_failed, cycles, decide, settle
+from jobsim.controllers.scheduler.gang import Key, PodGroups, group_of
+from jobsim.controllers.scheduler.group import decide_group
 from jobsim.controllers.scheduler.queue import SchedulingQueue
+from jobsim.controllers.scheduler.queued import gate_of
 from jobsim.controllers.scheduler.snapshot import Snapshot
 from jobsim.controllers.timing import REAL, Timing
 from jobsim.runtime.client import Client, Wait
@@ -23,6 +26,9 @@ from jobsim.runtime.informer import Informer, LagOf
 from jobsim.units import SECOND
 
 COMPONENT = "default-scheduler"
+#: Gates of Kubernetes 1.36 that it knows; both alpha, and off.
+GANG_SCHEDULING = "GangScheduling"
+TOPOLOGY_AWARE = "TopologyAwareWorkloadScheduling"
 #: What its filters, scores and hints look at.
 _KINDS = ("Pod", "Node", "Service", "PersistentVolumeClaim", "PodDisruptionBudget", "Namespace", "PodGroup")
 
@@ -53,13 +59,16 @@ class Scheduler:
         record: Callable[[str, EventRecord], None],
         lag: LagOf | None = None,
         timing: Timing = REAL,
+        features: Collection[str] = (),
     ) -> None:
         self._timing = timing
+        self._groups = PodGroups() if GANG_SCHEDULING in features else None
+        self._topology = TOPOLOGY_AWARE in features
         self._engine = engine
         self._client = client
         self._cycle_ns = round(SECOND / pods_per_second) if pods_per_second else 0
         self._snapshot = Snapshot()
-        self._queue = SchedulingQueue(timing=self._timing)
+        self._queue = self._new_queue()
         self._armed: Timer | None = None
         self._free_at = 0
         self._down = False
@@ -67,6 +76,12 @@ class Scheduler:
         self._tasks: dict[str, Task] = {}
         self._shell = Shell(record=partial(record, COMPONENT), remember=_nothing, count=_nothing)
         self._informer = Informer(engine, store, self._hear, _KINDS, lag)
+
+    def _new_queue(self) -> SchedulingQueue:
+        groups = self._groups
+        return SchedulingQueue(
+            pre_enqueue=gate_of if groups is None else groups.pre_enqueue, timing=self._timing
+        )
 
     # -- hearing -------------------------------------------------------------------------------
 
@@ -81,12 +96,15 @@ class Scheduler:
             return
         now = self._engine.now
         self._snapshot.apply(event)
+        complete = self._groups is not None and self._groups.apply(event)
         if isinstance(pod, Pod) and not pod.spec.node_name:
             if event.type == "DELETED" or pod.terminal:
                 self._queue.delete(pod)
             elif not pod.terminating:
                 self._queue.add(pod, now)
         self._queue.on_event(event, now)
+        if complete:
+            self._queue.activate(now)
         self._arm()
 
     def _arm(self) -> None:
@@ -117,8 +135,34 @@ class Scheduler:
         self._arm()
 
     def _try(self, pod: Pod, now: int) -> None:
+        key = group_of(pod) if self._groups is not None else None
+        if self._groups is not None and key is not None and self._groups.get(key) is not None:
+            self._try_group(self._groups, key, pod, now)
+            return
         action = decide(self._snapshot, pod, now)
         settle(self._snapshot, self._queue, pod, action, now)
+        self._carry_out(pod, action)
+
+    def _try_group(self, groups: PodGroups, key: Key, first: Pod, now: int) -> None:
+        """Try all members that wait, on one snapshot (K-SCH-42)."""
+        members = [first, *self._queue.pop_group(lambda pod: group_of(pod) == key, now)]
+        decided = decide_group(self._snapshot, groups, key, members, now, topology=self._topology)
+        for pod, action in decided.actions:
+            settle(self._snapshot, self._queue, pod, action, now)
+        for pod, action in decided.actions:
+            self._carry_out(pod, action)
+        if decided.condition is not None:
+            self._write(Plan(steps=(single(decided.condition, ignore=("NotFound",)),)))
+
+    def _write(self, plan: Plan) -> None:
+        """Carry out a plan that nobody waits for."""
+        send = self._client.begin()
+        if self._client.immediate:
+            drive(plan, send, self._shell)
+        else:
+            Task(self._engine, self._perform(plan, send), _nothing)
+
+    def _carry_out(self, pod: Pod, action: Action) -> None:
         send = self._client.begin()
         if self._client.immediate:
             try:
@@ -164,7 +208,7 @@ class Scheduler:
     def restart(self) -> None:
         """Start again: list everything; every pod without a node is new."""
         self._down = False
-        self._snapshot, self._queue = Snapshot(), SchedulingQueue(timing=self._timing)
+        self._snapshot, self._queue = Snapshot(), self._new_queue()
         events = self._informer.relist()
         # Pods come after the nodes that they are on; none is tried before all is known.
         for event in sorted(events, key=lambda event: isinstance(event.obj, Pod)):

@@ -53,6 +53,8 @@ class Control(Struct):
     limits: Mapping[str, ClientLimits] = {}
     pods_per_second: float = 0.0
     timing: Timing = REAL_TIMING
+    #: Gates of Kubernetes that are on.
+    features: tuple[str, ...] = ()
     controllers: Mapping[str, str] = {}
 
 

@@ -202,5 +202,6 @@ def _control(spec: model.ControlSpec) -> Control:
         limits=limits,
         pods_per_second=spec.pods_per_second,
         timing=replace(REAL, **timing),
+        features=tuple(name for name, on in spec.feature_gates if on),
         controllers=dict(spec.controllers),
     )

@@ -265,6 +265,7 @@ class ControlSpec(Struct, kw_only=True):
     node_monitor_grace_period: int | None = None
     #: Constants that are changed, by their names in ``controllers.timing.Timing``.
     timing: tuple[tuple[str, float], ...] = ()
+    feature_gates: tuple[tuple[str, bool], ...] = ()
     controllers: Labels = {}
 
 

@@ -16,7 +16,7 @@ from jobsim.api.pod import Pod
 from jobsim.controllers.scheduler import messages
 from jobsim.controllers.scheduler.cycle import Decision, cycle
 from jobsim.controllers.scheduler.filters import NODE_AFFINITY, Rejection
-from jobsim.controllers.scheduler.queue import gate_of
+from jobsim.controllers.scheduler.queued import gate_of
 from jobsim.controllers.scheduler.snapshot import Snapshot
 from jobsim.errors import InputError
 from jobsim.testing.conformance_case import Case, Verdict, need

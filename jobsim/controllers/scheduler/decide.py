@@ -19,7 +19,8 @@ from jobsim.api.writes import Bind, Delete, PatchPodStatus, PatchStatus, Write
 from jobsim.controllers.scheduler import messages
 from jobsim.controllers.scheduler.cycle import DEFAULT_PROFILE, Choose, Decision, Profile, cycle
 from jobsim.controllers.scheduler.hints import ClusterEvent
-from jobsim.controllers.scheduler.queue import SchedulingQueue, gate_of
+from jobsim.controllers.scheduler.queue import SchedulingQueue
+from jobsim.controllers.scheduler.queued import gate_of
 from jobsim.controllers.scheduler.snapshot import Snapshot
 from jobsim.controllers.timing import AFFINITY_CYCLES
 from jobsim.units import floor_second
@@ -73,8 +74,8 @@ def decide(
         return Action(outcome="gated", plan=Plan(steps=_status_steps(pod, now, "SchedulingGated", None)))
     decision = cycle(snapshot, pod, choose=choose, profile=profile)
     if decision.node:
-        return Action(outcome="bind", decision=decision, plan=_binding(pod, decision.node))
-    return Action(outcome="failed", decision=decision, plan=_failure(snapshot, pod, now, decision))
+        return Action(outcome="bind", decision=decision, plan=binding(pod, decision.node))
+    return Action(outcome="failed", decision=decision, plan=failure(snapshot, pod, now, decision))
 
 
 def cycles(pod: Pod, affinity_cycles: float = AFFINITY_CYCLES) -> float:
@@ -124,14 +125,15 @@ def binding_failed(
         queue.add_failed(current, now)
 
 
-def _binding(pod: Pod, node: str) -> Plan:
+def binding(pod: Pod, node: str) -> Plan:
+    """Return the plan of a pod that goes to a node."""
     meta = pod.metadata
     text = messages.assigned(meta.namespace, meta.name, node)
     bind = Bind(namespace=meta.namespace, name=meta.name, node=node, uid=meta.uid)
     return Plan(steps=(single(bind),), events=(_event(pod, "Normal", "Scheduled", text),))
 
 
-def _failure(snapshot: Snapshot, pod: Pod, now: int, decision: Decision) -> Plan:
+def failure(snapshot: Snapshot, pod: Pod, now: int, decision: Decision) -> Plan:
     """Return the plan of a pod that fits nowhere: say so, nominate, remove victims."""
     note = messages.shortened(decision.message)
     steps = _status_steps(pod, now, "Unschedulable", decision)

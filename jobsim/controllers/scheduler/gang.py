@@ -20,13 +20,10 @@ from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import PatchStatus
 from jobsim.controllers.scheduler.cycle import DEFAULT_PROFILE, Choose, Decision, Profile, cycle
-from jobsim.controllers.scheduler.queue import gate_of
+from jobsim.controllers.scheduler.queued import gate_of
 from jobsim.controllers.scheduler.snapshot import Snapshot
 from jobsim.controllers.scheduler.views import identity
 from jobsim.units import floor_second
-
-#: How long placed members wait at Permit for the rest of their gang, ns.
-PERMIT_TIMEOUT_S = 300
 
 Key = tuple[str, str]
 
@@ -46,11 +43,20 @@ def min_count_of(group: Unstructured) -> int:
     return int(gang.get("minCount", 1)) if isinstance(gang, Mapping) else 0
 
 
+def topology_key_of(group: Unstructured) -> str:
+    """Return the node label within one value of which a group is to be placed, "" if it says none."""
+    constraints = (group.content.get("spec") or {}).get("schedulingConstraints") or {}
+    topology = constraints.get("topology") or ()
+    first = topology[0] if topology else {}
+    return str(first.get("key", "")) if isinstance(first, Mapping) else ""
+
+
 class PodGroups:
     """PodGroups and their living members, fed by watch events."""
 
     def __init__(self) -> None:
         self._min_counts: dict[Key, int] = {}
+        self._groups: dict[Key, Unstructured] = {}
         #: By group: UID to whether the pod has a node.
         self._members: dict[Key, dict[str, bool]] = {}
 
@@ -61,8 +67,10 @@ class PodGroups:
             return self._apply_pod(obj, gone=gone)
         if isinstance(obj, Unstructured) and obj.kind == "PodGroup":
             self._min_counts.pop(obj.key, None)
+            self._groups.pop(obj.key, None)
             if not gone:
                 self._min_counts[obj.key] = min_count_of(obj)
+                self._groups[obj.key] = obj
             return not gone
         return False
 
@@ -77,6 +85,10 @@ class PodGroups:
         new = identity(pod) not in members
         members[identity(pod)] = bool(pod.spec.node_name)
         return new
+
+    def get(self, key: Key) -> Unstructured | None:
+        """Return a group as it was last heard of."""
+        return self._groups.get(key)
 
     def min_count(self, key: Key) -> int:
         """Return the minimum of a group; 0 if it is unknown or no gang."""
@@ -93,17 +105,27 @@ class PodGroups:
         if gate or key is None:
             return gate
         if key not in self._min_counts:
-            return f"waiting for pod group {key[1]!r} to appear"
+            return f'waiting for pods\'s pod group "{key[1]}" to appear in scheduling queue'
         if len(self._members.get(key, {})) < self._min_counts[key]:
-            return f"waiting for minCount pods from pod group {key[1]!r} to appear"
+            return "waiting for minCount pods from a gang to appear in scheduling queue"
         return ""
 
 
 class Placement(Struct):
-    """What a group cycle came to: a decision per pod, and whether the minimum fits."""
+    """What a group cycle came to.
+
+    Parameters
+    ----------
+    enough : bool
+        The minimum fits, perhaps once victims have gone.
+    decisions : tuple of (Pod, Decision)
+    waits : bool
+        Some pod has to wait for its victims, and so all have.
+    """
 
     enough: bool
     decisions: tuple[tuple[Pod, Decision], ...]
+    waits: bool = False
 
 
 def group_cycle(
@@ -126,23 +148,28 @@ def group_cycle(
     Returns
     -------
     Placement
-        When ``enough``, the snapshot counts the placed pods on their nodes; else it is as before.
+        When ``enough`` and nothing has to be waited for, the snapshot counts the placed pods on their
+        nodes; else it is as before.
     """
     decisions: list[tuple[Pod, Decision]] = []
+    placed: list[Pod] = []
     start = snapshot.next_start
     for pod in sorted(pods, key=lambda p: -(p.spec.priority or 0)):
         decision = cycle(snapshot, pod, choose=choose, profile=profile)
         snapshot.next_start = decision.next_start
-        if decision.node:
-            snapshot.assume(pod, decision.node)
+        # Those after a pod that has to wait for its victims see it where it will be.
+        place = decision.node or (decision.nominated if decision.victims else "")
+        if place:
+            snapshot.assume(pod, place)
+            placed.append(pod)
         decisions.append((pod, decision))
-    placed = [pod for pod, decision in decisions if decision.node]
     enough = len(placed) >= max(needed, 1)
-    if not enough:
+    waits = any(decision.victims for _, decision in decisions)
+    if not enough or waits:
         snapshot.next_start = start
         for pod in placed:
             snapshot.forget(pod)
-    return Placement(enough=enough, decisions=tuple(decisions))
+    return Placement(enough=enough, decisions=tuple(decisions), waits=enough and waits)
 
 
 def group_condition(

@@ -17,83 +17,17 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 from jobsim.api.meta import Labels
 from jobsim.api.pod import Pod
 from jobsim.api.quantity import parse
 from jobsim.api.watch import WatchEvent
 from jobsim.controllers.scheduler.hints import ClusterEvent, cluster_event, listens, may_help
+from jobsim.controllers.scheduler.queued import Place, PreEnqueue, Queued, backoff, gate_of
 from jobsim.controllers.scheduler.requests import request_of
-from jobsim.controllers.scheduler.views import PodView, identity, view_of
+from jobsim.controllers.scheduler.views import identity, view_of
 from jobsim.controllers.timing import REAL, Timing
 from jobsim.units import floor_second
-
-Place = Literal["active", "backoff", "error-backoff", "pool", "gated", "in-flight"]
-#: Returns why a pod must not enter, "" if it may.
-PreEnqueue = Callable[[Pod], str]
-
-
-class Queued:
-    """A pod in the queue with its history."""
-
-    __slots__ = (
-        "attempts",
-        "entered",
-        "errors",
-        "expires",
-        "first_attempt",
-        "place",
-        "plugins",
-        "pod",
-        "rejections",
-        "seen_events",
-        "sequence",
-        "view",
-    )
-
-    def __init__(self, pod: Pod, now: int) -> None:
-        self.pod = pod
-        self.place: Place = "active"
-        #: When it last (re-)entered the queue.
-        self.entered = now
-        self.attempts = 0
-        self.first_attempt: int | None = None
-        #: Unschedulable outcomes, and errors in a row: each sets its own back-off.
-        self.rejections = 0
-        self.errors = 0
-        #: End of the back-off, a whole second.
-        self.expires = 0
-        self.plugins: tuple[str, ...] = ()
-        #: How many events there had been when it was popped.
-        self.seen_events = 0
-        #: Which entry of a heap is the valid one.
-        self.sequence = 0
-        self.view: PodView | None = None
-
-    @property
-    def priority(self) -> int:
-        """The pod's priority."""
-        return self.pod.spec.priority or 0
-
-
-def gate_of(pod: Pod) -> str:
-    """Return the name of the first scheduling gate, "" if the pod is free (K-SCH-03)."""
-    gates = pod.spec.scheduling_gates
-    return gates[0].name if gates else ""
-
-
-def backoff(failures: int, timing: Timing = REAL) -> int:
-    """Return the delay after so many failures, ns: 1 s doubling to 10 s.
-
-    Examples
-    --------
-    >>> [backoff(n) // SECOND for n in range(7)]
-    [0, 1, 2, 4, 8, 10, 10]
-    """
-    if not failures:
-        return 0
-    return min(timing.scheduler_backoff_base_ns << min(failures - 1, 30), timing.scheduler_backoff_cap_ns)
 
 
 class SchedulingQueue:
@@ -198,6 +132,27 @@ class SchedulingQueue:
         else:
             return None
         item = self._items[uid]
+        self._fly(item, now)
+        return item.pod
+
+    def pop_group(self, wanted: Callable[[Pod], bool], now: int) -> list[Pod]:
+        """Take all pods of a group that may be tried, wherever they wait (K-SCH-42).
+
+        They come by priority, then by the time of their first attempt.
+        """
+        items = [
+            item
+            for item in self._items.values()
+            if item.place not in ("gated", "in-flight") and wanted(item.pod)
+        ]
+        items.sort(key=_group_order)
+        for item in items:
+            self._leave(item)
+            self._fly(item, now)
+        return [item.pod for item in items]
+
+    def _fly(self, item: Queued, now: int) -> None:
+        """Begin the attempt of a pod."""
         self._sequence += 1
         item.sequence = self._sequence
         item.place = "in-flight"
@@ -206,8 +161,7 @@ class SchedulingQueue:
         item.seen_events = len(self._events)
         if item.first_attempt is None:
             item.first_attempt = now
-        self._in_flight[uid] = item
-        return item.pod
+        self._in_flight[identity(item.pod)] = item
 
     def done(self, pod: Pod) -> None:
         """End the attempt of a pod that got its node."""
@@ -391,8 +345,6 @@ class SchedulingQueue:
             self._back(item, now)
 
 
-def _differs(old: Pod, new: Pod) -> bool:
-    """Tell whether a pod changed in what the scheduler looks at (not in its status)."""
-    if old.spec is not new.spec and old.spec != new.spec:
-        return True
-    return old.metadata.labels is not new.metadata.labels and old.metadata.labels != new.metadata.labels
+def _group_order(item: Queued) -> tuple[int, bool, int, int, int]:
+    first = item.first_attempt
+    return -item.priority, first is None, first or 0, item.entered, item.sequence

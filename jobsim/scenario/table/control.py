@@ -8,7 +8,17 @@ from typing import Any
 from jobsim.controllers.timing import REAL, TABLE, Timing
 from jobsim.laws import Law
 from jobsim.scenario.check import BAD, At, Bad, Key, Leaf, MapOf, Record, Schema, Type, shown
-from jobsim.scenario.leaves import DURATION, LAW, LAW_FORMS, POSITIVE, choice, kind_name, number, whole
+from jobsim.scenario.leaves import (
+    BOOLEAN,
+    DURATION,
+    LAW,
+    LAW_FORMS,
+    POSITIVE,
+    choice,
+    kind_name,
+    number,
+    whole,
+)
 from jobsim.scenario.model import ControlSpec, LagSpec, Limits
 from jobsim.units import format_duration
 
@@ -27,6 +37,8 @@ COMPONENTS = (
     "namespace-controller",
 )
 COMPONENT = choice(*COMPONENTS)
+#: What of Kubernetes may be switched on.  (Upstream GangScheduling wants GenericWorkload.)
+GATES = ("GenericWorkload", "GangScheduling", "TopologyAwareWorkloadScheduling")
 
 
 def _api(latency: Law | None = None, **limits: Limits) -> tuple[Law | None, Any]:
@@ -139,6 +151,10 @@ CONTROL = Record(
         ),
         "nodeMonitorGracePeriod": Key(DURATION, "[50s]"),
         "timing": Key(_TIMING, "constants of upstream's components, each with its default and source"),
+        "featureGates": Key(
+            Record(lambda **gates: tuple(gates.items()), {name: Key(BOOLEAN, field=name) for name in GATES}),
+            "of Kubernetes, alpha and off by default",
+        ),
         "controllers": Key(
             MapOf(
                 COMPONENT,

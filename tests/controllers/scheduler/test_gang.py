@@ -41,10 +41,10 @@ def test_members_wait_for_their_group_and_for_each_other() -> None:
     for pod in (first, second):
         groups.apply(changed(pod))
         queue.add(pod, 0)
-    assert groups.pre_enqueue(first) == "waiting for pod group 'g' to appear"
+    assert groups.pre_enqueue(first) == 'waiting for pods\'s pod group "g" to appear in scheduling queue'
     assert groups.apply(heard(group(3)))
     queue.activate(0)
-    assert groups.pre_enqueue(first) == "waiting for minCount pods from pod group 'g' to appear"
+    assert groups.pre_enqueue(first) == "waiting for minCount pods from a gang to appear in scheduling queue"
     third = member("c")
     assert groups.apply(changed(third))
     queue.add(third, 0)

@@ -21,7 +21,8 @@ from jobsim.api.pod import (
     TopologySpreadConstraint,
 )
 from jobsim.api.watch import WatchEvent
-from jobsim.controllers.scheduler.queue import SchedulingQueue, backoff
+from jobsim.controllers.scheduler.queue import SchedulingQueue
+from jobsim.controllers.scheduler.queued import backoff
 from jobsim.units import MINUTE, SECOND
 from tests.controllers.scheduler.kit import RACK, changed, make_node, make_pod
 
