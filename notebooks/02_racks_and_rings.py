@@ -16,7 +16,7 @@ import yaml
 
 import jobsim
 from jobsim.hardware.calibrate import Calibration, calibrate
-from jobsim.hardware.catalogue import Tier, fabric
+from jobsim.hardware.catalogue import fabric
 from jobsim.hardware.collectives import bus_bandwidth
 from jobsim.report.bandwidth import bandwidth_picture
 
@@ -121,9 +121,9 @@ draw_rings({"by rack": RACKS, "round robin": RACKS[::8] * 8, "random": random})
 # %%
 print(f"{'oversubscription':>16} {'by rack':>9} {'round robin':>12} {'random':>8} {'all-to-all':>11}")
 for oversubscription in (1, 2, 4, 7):
-    rack = [Tier(name="rack", domains=8, oversubscription=oversubscription)]
-    limits = [jobsim.Placement(order, ranks=8, tiers=rack).limits for order in (RACKS, RACKS[::8] * 8)]
-    expected = jobsim.Placement(RACKS, ranks=8, tiers=rack, order="random").limits
+    how = {"ranks": 8, "oversubscription": oversubscription}
+    limits = [jobsim.Placement(order, **how).limits for order in (RACKS, RACKS[::8] * 8)]
+    expected = jobsim.Placement(RACKS, order="random", **how).limits
     shares = [limits[0].ring.share, limits[1].ring.share, expected.ring.share, limits[0].spread.share]
     print(f"{oversubscription:16} {shares[0]:9.2f} {shares[1]:12.2f} {shares[2]:8.2f} {shares[3]:11.2f}")
 
@@ -133,9 +133,8 @@ for oversubscription in (1, 2, 4, 7):
 # GB in bf16):
 
 # %%
-rack = [Tier(name="rack", domains=8, oversubscription=4)]
 for title, order in {"by rack": RACKS, "random": random}.items():
-    placed = jobsim.Placement(order, ranks=8, tiers=rack)
+    placed = jobsim.Placement(order, ranks=8, oversubscription=4)
     cost = jobsim.collective_time("all-reduce", 16e9, placement=placed, fabric="ib_h100")
     rate = bus_bandwidth("all-reduce", 16e9, 512, cost.seconds) / 1e9
     how = f"{cost.algorithm}, bound by {cost.bottleneck}"
@@ -209,11 +208,10 @@ orders = {title: rack_of_each_rank(run) for title, run in runs.items()}
 draw_rings(orders)
 
 # %%
-rack = [Tier(name="rack", domains=4, oversubscription=4)]
 sizes = np.geomspace(2**20, 2**34, 60)
 _, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for (title, order), colour in zip(orders.items(), COLOURS, strict=False):
-    placed = jobsim.Placement(order, ranks=8, tiers=rack)
+    placed = jobsim.Placement(order, ranks=8, oversubscription=4)
     seconds = jobsim.collective_times("all-reduce", sizes, placement=placed, fabric=fabric("ib_h100"))
     axes.loglog(sizes / 2**20, seconds * 1e3, color=colour, label=title)
 axes.set_xlabel("all-reduce of [MiB]")

@@ -16,7 +16,7 @@ from jobsim.hardware.catalogue.fabric import Fabric, fabrics, faults
 from jobsim.hardware.catalogue.names import UnknownName, unknown
 from jobsim.hardware.collectives_formulas import OPS, bus_factor
 from jobsim.hardware.collectives_line import Choose, Line
-from jobsim.hardware.collectives_placement import FREE, Limits, Order, Place, Placement, contiguous
+from jobsim.hardware.collectives_placement import FREE, Limits, Order, Place, Placement, contiguous, depth
 from jobsim.hardware.collectives_switched import BY_NAME, ask, choice, switched_lines
 from jobsim.hardware.collectives_torus import Torus, check_torus, torus, torus_line
 
@@ -246,8 +246,7 @@ def group_of(
             raise InputError(f'"{order}" beside a Placement (it has an order of its own)', path="order")
         return Group(placement.domains, placement.ranks, placement.limits)
     if placement is not None:
-        depth = len(placement[0]) if placement and isinstance(placement[0], tuple) else 1
-        placed = Placement(placement, ranks=fabric.g, tiers=fabric.tiers[:depth], order=order)
+        placed = Placement(placement, ranks=fabric.g, tiers=fabric.tiers[: depth(placement)], order=order)
         return Group(placed.domains, placed.ranks, placed.limits)
     domains, each = _split(fabric, _positive(ranks))
     if fabric.size and isinstance(ranks, int) and ranks > fabric.size:

@@ -14,6 +14,7 @@ Source: models of collectives, section 2.2.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -55,6 +56,8 @@ class Placement:
         Ranks in each domain.
     tiers : sequence of Tier
         The switches, bottom up; as many as the places name.
+    oversubscription : float, optional
+        Instead of tiers: racks that are as large as the fullest of these, so oversubscribed.
     order : {"rank", "rack", "random"}
         ``rank`` as given; ``rack`` sorted by switch, the best order; ``random`` the expectation over
         all orders.
@@ -68,23 +71,30 @@ class Placement:
     --------
     Four racks of two hosts, 2:1 oversubscribed, in turn and in rack order:
 
-    >>> rack = Tier(name="rack", domains=2, oversubscription=2)
-    >>> Placement(["a", "b", "a", "b"], ranks=8, tiers=[rack]).limits.ring
+    >>> Placement(["a", "b", "a", "b"], ranks=8, oversubscription=2).limits.ring
     Limit(share=0.5, tier='rack')
-    >>> Placement(["a", "a", "b", "b"], ranks=8, tiers=[rack]).limits.ring
+    >>> Placement(["a", "a", "b", "b"], ranks=8, oversubscription=2).limits.ring
     Limit(share=1.0, tier='')
     """
 
     __slots__ = ("domains", "limits", "ranks")
 
     def __init__(
-        self, places: Sequence[Place], *, ranks: int, tiers: Sequence[Tier] = (), order: Order = "rank"
+        self,
+        places: Sequence[Place],
+        *,
+        ranks: int,
+        tiers: Sequence[Tier] = (),
+        oversubscription: float | None = None,
+        order: Order = "rank",
     ) -> None:
-        if not places:
-            raise InputError("a placement of no domain (one place for each scale-up domain)")
+        if isinstance(places, str) or len(places) == 0:
+            raise InputError(f"{places!r} places no domain (one place for each scale-up domain)")
         if ranks < 1:
             raise InputError(f"{ranks} ranks in a domain (1 or more)")
         check_order(order)
+        if oversubscription is not None:
+            tiers = [_rack(places, tiers, oversubscription)]
         columns = _columns(places, tiers)
         self.domains = len(places)
         self.ranks = ranks
@@ -102,6 +112,16 @@ class Placement:
             ring = min(ring, Limit(uplink / max(rings.values()), tier.name))
             spread = min(spread, Limit(uplink / max(spreads.values()), tier.name))
         self.limits = Limits(ring, spread)
+
+
+def _rack(places: Sequence[Place], tiers: Sequence[Tier], oversubscription: float) -> Tier:
+    """Return racks as large as the fullest that is named."""
+    if tiers:
+        raise InputError("oversubscription beside tiers (each tier has its own)", path="oversubscription")
+    if not 0 < oversubscription < math.inf:
+        raise InputError(f"{oversubscription} (above 0; 1 does not block)", path="oversubscription")
+    fullest = max(Counter(map(str, places)).values())
+    return Tier(name="rack", domains=fullest, oversubscription=oversubscription)
 
 
 def contiguous(domains: int, tiers: Sequence[Tier], order: Order) -> Limits:
@@ -142,6 +162,11 @@ def expected_crossings(h: int, domains: int) -> float:
     return h * (domains - h) / (domains - 1) if domains > 1 else 0.0
 
 
+def depth(places: Sequence[Place]) -> int:
+    """Return how many tiers places name, by the first of them."""
+    return len(places[0]) if len(places) and isinstance(places[0], tuple | list) else 1
+
+
 def check_order(order: str) -> None:
     """Raise ``InputError`` unless the order is one that exists."""
     if order not in ORDERS:
@@ -150,7 +175,7 @@ def check_order(order: str) -> None:
 
 def _columns(places: Sequence[Place], tiers: Sequence[Tier]) -> list[tuple[Place, ...]]:
     """Return the groups of each tier; a switch's name counts below its own switch only."""
-    paths = [place if isinstance(place, tuple) else (place,) for place in places]
+    paths = [tuple(place) if isinstance(place, tuple | list) else (place,) for place in places]
     if not tiers:
         return []
     for place, path in zip(places, paths, strict=True):

@@ -260,7 +260,7 @@ def test_spellings() -> None:
         ({"fabric": "tpu_v5e", "ranks": (2, 2, 2)}, "ranks: a slice of 2x2x2 (tpu_v5e has 2 axes"),
         ({"fabric": "tpu_v5e", "algorithm": "ring"}, 'algorithm: "ring" (a torus does all-reduce by bucket)'),
         ({"fabric": "tpu_v5e", "ranks": None, "placement": ["a"]}, "placement: tpu_v5e is a torus"),
-        ({"ranks": None, "placement": []}, "a placement of no domain"),
+        ({"ranks": None, "placement": []}, "[] places no domain"),
         (
             {"ranks": None, "placement": jobsim.Placement(["a"], ranks=9)},
             "placement: 9 ranks in a domain (at most 8 on ib_h100)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,10 +136,28 @@ def test_names_of_switches_alone() -> None:
     assert far.seconds > collective_time("all-reduce", GIB, ranks=8000, fabric="meta_roce_24k").seconds
 
 
+def test_racks_as_large_as_the_fullest() -> None:
+    for order in (RACKS, RACKS[::8] * 8):
+        one = Placement(order, ranks=8, oversubscription=4).limits
+        assert one == Placement(order, ranks=8, tiers=[rack(4)]).limits
+    with pytest.raises(InputError, match="oversubscription: 0 "):
+        Placement(["a"], ranks=8, oversubscription=0)
+    with pytest.raises(InputError, match="oversubscription beside tiers"):
+        Placement(["a"], ranks=8, tiers=[rack(4)], oversubscription=4)
+
+
+def test_arrays_and_lists_are_places_too() -> None:
+    names = [("r0", "p0"), ("r1", "p1"), ("r2", "p0")]
+    wanted = collective_time("all-reduce", GIB, placement=names, fabric="meta_roce_24k")
+    for same in ([list(path) for path in names], np.array(names)[:, 0], [0, 1, 2]):
+        assert collective_time("all-reduce", GIB, placement=same, fabric="meta_roce_24k") == wanted
+
+
 @pytest.mark.parametrize(
     ("places", "ranks", "order", "text"),
     [
-        ([], 8, "rank", "a placement of no domain"),
+        ([], 8, "rank", "[] places no domain (one place for each scale-up domain)"),
+        ("abc", 8, "rank", "'abc' places no domain"),
         (["a"], 0, "rank", "0 ranks in a domain (1 or more)"),
         (["a"], 8, "odd", '"odd" is no order of ranks (rank, rack, random)'),
         (["a"] * 9, 8, "rank", "9 domains in rack a (it has 8)"),
