@@ -17,6 +17,7 @@ from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.pipeline import Admission
 from jobsim.errors import ApiError, InputError, JobsimError
 from jobsim.moment import Moment
+from jobsim.report.pictures import PICTURES, Pictures
 from jobsim.results import placement
 from jobsim.results.explain import explain
 from jobsim.results.explain_facts import clock
@@ -36,13 +37,10 @@ from jobsim.scenario.refusal import Refusal
 from jobsim.units import parse_duration
 
 if TYPE_CHECKING:
-    from jobsim.report.style import Picture
     from jobsim.results.table import Table
 
 LOG = "log.jsonl.gz"
 SUMMARY = "summary.json"
-TIMELINE = "timeline.png"
-PLACEMENT = "placement.png"
 
 
 class Rejected(JobsimError):
@@ -58,7 +56,7 @@ class Rejected(JobsimError):
         super().__init__("\n".join(map(str, refusals)))
 
 
-class RunData:
+class RunData(Pictures):
     """What a run left behind, in memory or on disk: its log, its summary, and all that follows."""
 
     def __init__(self, log: Log, summary: dict[str, Any], recorder: Recorder | None = None) -> None:
@@ -135,21 +133,6 @@ class RunData:
         meant = [r for r in self.jobsets() if r["name"] == name and namespace in (None, r["namespace"])]
         found = meant[-1].get("placement") if meant else None
         return ["", *placement.lines(found)] if found else []
-
-    def timeline(self, **options: Any) -> Picture:
-        """Return the timeline, a matplotlib Figure (extra ``plot``); options of ``report.timeline``."""
-        from jobsim.report.timeline import timeline
-
-        return timeline(self.recorder, None, **options)
-
-    def placement(self) -> Picture | None:
-        """Return the network with the JobSets on it, a matplotlib Figure (extra ``plot``).
-
-        None when there are no racks to choose from, or no pod was ever bound.
-        """
-        from jobsim.report.figures_placement import placement as draw
-
-        return draw(self.recorder)
 
     def report(self, path: str | Path) -> Path:
         """Write the run on one page: an HTML file that needs nothing else (extra ``plot``).
@@ -243,20 +226,14 @@ class Run(RunData):
         """
         target = Path(folder)
         if pictures is None:
-            pictures = self._pictures() if can_draw() else {}
+            pictures = self.pictures() if can_draw() else {}
         files: dict[str, Callable[[Path], object]] = {
             **pictures,
             LOG: self.log.write,
             SUMMARY: lambda path: path.write_bytes(self.summary_bytes),
         }
-        write_folder(target, files, stale=(SUMMARY, LOG, TIMELINE, PLACEMENT))
+        write_folder(target, files, stale=(SUMMARY, LOG, *PICTURES))
         return target
-
-    def _pictures(self) -> dict[str, Callable[[Path], object]]:
-        """Return what draws each picture: the timeline, and where JobSets stand if there was a choice."""
-        placed = self.placement()
-        made: dict[str, Callable[[Path], object]] = {TIMELINE: lambda path: self.timeline().save(path)}
-        return made if placed is None else {**made, PLACEMENT: placed.save}
 
 
 def can_draw() -> bool:

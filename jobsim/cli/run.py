@@ -11,10 +11,11 @@ from jobsim.cli import screen
 from jobsim.cli.options import jobset_options, read_gates, read_time
 from jobsim.cli.progress import Progress
 from jobsim.errors import InputError, InputErrors
+from jobsim.report.pictures import PICTURES
 from jobsim.results.files import check_writable
 from jobsim.runtime.guard import BrokenLawError
 from jobsim.scenario.load import Scenario, load_files
-from jobsim.simulate import LOG, PLACEMENT, SUMMARY, TIMELINE, Rejected, Run, can_draw
+from jobsim.simulate import LOG, SUMMARY, Rejected, Run, can_draw
 from jobsim.simulate import run as simulate
 
 
@@ -115,7 +116,7 @@ def tell(note: str) -> None:
 
 def _save(finished: Run, out: str) -> None:
     folder = finished.save(out)
-    written = [name for name in (SUMMARY, LOG, TIMELINE, PLACEMENT) if (folder / name).exists()]
+    written = [name for name in (SUMMARY, LOG, *PICTURES) if (folder / name).exists()]
     click.echo(f"wrote {', '.join(str(Path(out) / name) for name in written)}", err=True)
     if not can_draw():
-        tell(f"no {TIMELINE}: matplotlib is not installed (pip install 'jobsim[plot]')")
+        tell(f"no {PICTURES[0]}: matplotlib is not installed (pip install 'jobsim[plot]')")

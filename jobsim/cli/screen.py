@@ -36,6 +36,7 @@ def of_run(run: Run) -> str:
         _jobsets(run),
         _restarts(run),
         _goodput(run),
+        _causes(run),
         _placements(run),
         _faults(run),
         _unfinished(run),
@@ -121,6 +122,12 @@ def _restarts(run: Run) -> str:
 def _goodput(run: Run) -> str:
     ledgers = run.goodput()
     return f"Where the time went\n{_cut(tables.goodput(ledgers))}" if len(ledgers) else ""
+
+
+def _causes(run: Run) -> str:
+    """What each cause of interruptions took, where something was left to chance or slow."""
+    shown = tables.causes(run.jobsets()) if run.scenario.failures else ""
+    return f"What failures cost\n{_cut(shown)}" if shown else ""
 
 
 def _faults(run: Run) -> str:

@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from jobsim.report import tables
+from jobsim.report.figures_goodput import ledger, waterfall
 from jobsim.report.figures_placement import placement as draw_placement
 from jobsim.report.style import Picture
 from jobsim.report.timeline import timeline
@@ -50,9 +51,11 @@ def page(recorder: Recorder, summary: Mapping[str, Any], *, title: str, descript
         f"<p>{escape(description)}</p>" if description else "",
         _image("Timeline of the run", timeline(recorder)),
         "" if where is None else _image("Where JobSets stand on the network", where),
+        *_goodput_pictures(recorder, end),
         _section("JobSets", _jobsets(summary)),
         _section("Starts and restarts", tables.restart_cells(recorder.restarts(end))[: ROWS_MAX + 1]),
         _section("Where the time went", tables.goodput_cells(recorder.goodput(end))),
+        _section("What failures cost", tables.cause_cells(summary["jobsets"])),
         _section(
             "What the placement costs (of the least that would do)", placement.cells(summary["jobsets"])
         ),
@@ -70,6 +73,13 @@ def page(recorder: Recorder, summary: Mapping[str, Any], *, title: str, descript
         + "\n".join(filter(None, sections))
         + f"\n<footer>{foot}</footer>\n</body>\n</html>\n"
     )
+
+
+def _goodput_pictures(recorder: Recorder, end: int) -> list[str]:
+    """Return the ledger's bars and the restarts' waterfall, where a JobSet restarted."""
+    found = (("Where the time went", ledger(recorder, end)), ("Restarts", waterfall(recorder, end)))
+    drawn = [(what, picture) for what, picture in found if picture is not None]
+    return [_image(what, picture) for what, picture in drawn] if len(drawn) == 2 else []
 
 
 def _image(what: str, picture: Picture) -> str:

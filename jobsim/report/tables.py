@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jobsim.results.layout import table
 from jobsim.results.ledger import ACCOUNTS
 from jobsim.results.restarts import PARTS
 from jobsim.results.table import Table
-from jobsim.units import short_duration
+from jobsim.units import parse_duration, short_duration
 
 
 def restarts(records: Table) -> str:
@@ -60,6 +61,28 @@ def goodput_cells(ledgers: Table) -> list[list[object]]:
         elapsed = int(ledger["elapsed_ns"])
         shares = [_share(int(ledger[f"{account}_ns"]), elapsed) for account in ACCOUNTS]
         rows.append([ledger["name"], short_duration(elapsed), *shares, f"{float(ledger['ettr']):.4f}"])
+    return rows
+
+
+def causes(jobsets: Sequence[Mapping[str, Any]]) -> str:
+    """Return what each cause of interruptions took from each JobSet (rows of the summary), or nothing."""
+    header, *rows = cause_cells(jobsets)
+    return table([str(cell) for cell in header], rows) if rows else ""
+
+
+def cause_cells(jobsets: Sequence[Mapping[str, Any]]) -> list[list[object]]:
+    """Return the header and the cells of the table of causes, those of each JobSet by what they took."""
+    rows: list[list[object]] = [["JOBSET", "CAUSE", "LOST", "OF THE TIME", "ACCELERATOR HOURS", "DEGRADED"]]
+    for row in jobsets:
+        found = row["reliability"]
+        elapsed = parse_duration(row["ledger"]["elapsed_s"])
+        slow = found["degradedByCause_s"]
+        for cause in dict.fromkeys((*found["lostByCause_s"], *slow)):
+            lost = parse_duration(found["lostByCause_s"].get(cause, 0))
+            hours = found["lostAcceleratorHours"].get(cause, 0)
+            slower = parse_duration(slow.get(cause, 0))
+            shown = f"{hours:,.1f}" if hours else "-"
+            rows.append([row["name"], cause, _part(lost), _share(lost, elapsed), shown, _part(slower)])
     return rows
 
 

@@ -21,8 +21,9 @@ from __future__ import annotations
 from operator import sub
 from typing import Protocol
 
+from jobsim.api import devices
 from jobsim.api.batch import Job
-from jobsim.api.jobset import JobSet
+from jobsim.api.jobset import JobSet, ReplicatedJob
 from jobsim.api.meta import Condition
 from jobsim.api.watch import WatchEvent
 from jobsim.results.in_place import Barrier, attempt_begun
@@ -134,6 +135,10 @@ class Gang:
         self._ledger.update(self, time)
 
     def _read_spec(self, jobset: JobSet) -> None:
+        self.accelerators = sum(
+            rjob.replicas * _pods_of(rjob) * devices.of_pod(rjob.template.spec.template.spec)
+            for rjob in jobset.spec.replicated_jobs
+        )
         before = self.rjobs
         self.rjobs = {}
         for spec in jobset.spec.replicated_jobs:
@@ -320,6 +325,13 @@ class Gang:
             look = look or whole != track.whole
         if look:
             self._refresh(track, time)
+
+
+def _pods_of(rjob: ReplicatedJob) -> int:
+    """Return how many pods one of its Jobs has at once."""
+    spec = rjob.template.spec
+    parallelism = 1 if spec.parallelism is None else spec.parallelism
+    return parallelism if spec.completions is None else min(parallelism, spec.completions)
 
 
 def _job_restarts(jobset: JobSet) -> int:

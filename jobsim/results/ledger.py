@@ -61,6 +61,9 @@ class StepClock(Protocol):
     def undone(self, ns: int) -> None:
         """Step time was lost."""
 
+    def hit(self, cause: str) -> None:
+        """A failure hit the JobSet."""
+
 
 class Ledger:
     """The accounts of one JobSet, ns.
@@ -135,6 +138,7 @@ class Ledger:
         if self.ended < 0:
             self.settle(time)
             self.losses.blame(time, cause)
+            self._clock.hit(cause)
 
     def progress(
         self, gang: Gang, time: int, state: str, pace: tuple[int, int] | None = None, blame: str = ""

@@ -78,8 +78,9 @@ class Restart:
         self._seen = [NEVER] * 9
         self._seen[_BEGIN] = begin
         self._replaced: set[str] = set()
-        #: Step time that it undid, ns.
+        #: Step time that it undid, ns, and what is to blame (``results.losses``).
         self.rework_ns = 0
+        self.cause = ""
         #: The part that was not over when the record ended without a step.
         self.lacks = ""
 
@@ -135,8 +136,12 @@ class RestartClock:
         #: The record that waits for a step, if one does.
         self.open: Restart | None = None
         self._undone = 0
+        self._cause = ""
 
     def _begin(self, record: Restart) -> None:
+        if record.kind not in ("start", "resume"):
+            record.rework_ns, self._undone = self._undone, 0
+            record.cause = self._cause
         self.records.append(record)
         self.open = record
 
@@ -169,7 +174,6 @@ class RestartClock:
         record._replaced = replaced
         if cause is not None:
             record.blame(cause, gang)
-        record.rework_ns, self._undone = self._undone, 0
         record.see(_DECIDED, time)
         self._begin(record)
 
@@ -221,12 +225,16 @@ class RestartClock:
 
     def step(self, time: int) -> None:
         """The gang has stepped since ``time``."""
-        self._undone = 0
+        self._undone, self._cause = 0, ""
         self.closed("stepped", time, "")
 
     def undone(self, ns: int) -> None:
         """Step time was lost: the restart that follows has undone it."""
         self._undone += ns
+
+    def hit(self, cause: str) -> None:
+        """A failure of some cause hit the JobSet."""
+        self._cause = cause
 
     def closed(self, outcome: str, time: int, lacks: str) -> None:
         """End the open record, if there is one; ``lacks``: the part that was not over."""
@@ -254,11 +262,11 @@ def restarts_table(jobsets: Iterable[tuple[str, str, RestartClock]], now: int) -
     Returns
     -------
     Table
-        namespace, name, kind, number, outcome, job, pod, node, exit_code, reason, rule: as in ``Restart``;
-        begin_ns, total_ns, one column ``<part>_ns`` per part, and rework_ns, the step time that it undid
-        (before its begin, so not in its total): int64, ns.
+        namespace, name, kind, number, outcome, job, pod, node, exit_code, reason, rule, cause: as in
+        ``Restart``; begin_ns, total_ns, one column ``<part>_ns`` per part, and rework_ns, the step time that
+        it undid (before its begin, so not in its total): int64, ns.
     """
-    texts = ("kind", "outcome", "job", "pod", "node", "reason", "rule")
+    texts = ("kind", "outcome", "job", "pod", "node", "reason", "rule", "cause")
     rows = []
     for namespace, name, clock in jobsets:
         for record in clock.records:

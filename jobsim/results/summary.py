@@ -13,7 +13,7 @@ from typing import Any
 from jobsim.results.goodput import ettr
 from jobsim.results.recorder import JobSetRecord, Recorder
 from jobsim.results.restarts import Restart
-from jobsim.units import SECOND
+from jobsim.units import HOUR, SECOND
 
 Number = int | float
 
@@ -98,7 +98,31 @@ def _jobset(record: JobSetRecord, ended_at: int) -> dict[str, Any]:
             **{f"{account}_s": exact_seconds(ns) for account, ns in accounts.items()},
         },
         "ettr": ettr(accounts["useful"], elapsed),
+        "reliability": reliability(record, elapsed),
         "restartBreakdown": [restart_row(restart, ended_at) for restart in record.clock.records],
+    }
+
+
+def reliability(record: JobSetRecord, elapsed: int) -> dict[str, Any]:
+    """Return how often a JobSet was interrupted, for how long, and what each cause took.
+
+    ``mtbf_s`` is elapsed time per interruption, ``mttr_s`` the mean time from the last step to the next;
+    None without any.  Lost accelerator-hours count all that is not useful from a failure to the next step,
+    with the step time that it undid.
+    """
+    losses, accelerators = record.ledger.losses, record.gang.accelerators
+    count, back = losses.interruptions, losses.recoveries
+    lost = sorted(losses.by_cause.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "interruptions": count,
+        "mtbf_s": exact_seconds(round(elapsed / count)) if count else None,
+        "mttr_s": exact_seconds(round(losses.down_ns / back)) if back else None,
+        "accelerators": accelerators,
+        "lostByCause_s": {cause: exact_seconds(ns) for cause, ns in lost},
+        "lostAcceleratorHours": {cause: round(ns * accelerators / HOUR, 6) for cause, ns in lost},
+        "degradedByCause_s": {
+            cause: exact_seconds(ns) for cause, ns in sorted(losses.degraded.items()) if ns
+        },
     }
 
 
@@ -141,5 +165,7 @@ def restart_row(restart: Restart, now: int) -> dict[str, Any]:
         "exitCode": restart.exit_code,
         "reason": restart.reason,
         "rule": restart.rule,
+        "cause": restart.cause,
+        "rework_s": exact_seconds(restart.rework_ns),
     }
     return row | {key: value for key, value in blame.items() if value}

@@ -51,8 +51,10 @@ def test_json_is_the_summary_with_its_fixed_keys(jobsim: Jobsim, tmp_path: Path)
 
 def test_out_writes_all_files_and_nothing_else(saved: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == [
+        "ledger.png",
         "log.jsonl.gz",
         "placement.png",
+        "restarts.png",
         "summary.json",
         "timeline.png",
     ]

@@ -60,7 +60,7 @@ def test_page_has_every_section(run: jobsim.Run, tmp_path: Path) -> None:
 def test_page_needs_nothing_else(run: jobsim.Run, tmp_path: Path) -> None:
     text = run.report(tmp_path / "run.html").read_text()
     sources = [value for name, value in outline(text).attributes if name in ("src", "href")]
-    assert len(sources) == 2
+    assert len(sources) == 4
     assert all(str(source).startswith("data:image/png;base64,") for source in sources)
     assert "<script" not in text
     assert not re.search(r"https?:|url\(|@import", text)
