@@ -25,6 +25,13 @@ _STOPS = {
     "limit": "the longest time without --until",
     "stalled": "what is left to happen never will",
 }
+#: What is said in front of the name of each kind of stall; else its own word.
+_WAITS_IN_VAIN = {
+    "drain": "drain of node",
+    "terminating": "pods of dead node",
+    "pending": "pod",
+    "deletion": "deletion of",
+}
 #: Beyond this many lines the middle of a table is left out; the files have all of it.
 _LINES_MAX = 40
 
@@ -175,10 +182,9 @@ def _warnings(run: Run) -> str:
 
 def stalls(summary: Mapping[str, Any]) -> list[str]:
     """Return a line for each thing that waited in vain when the run ended."""
-    nouns = {"drain": "drain of node", "terminating": "pods of dead node", "pending": "pod"}
     return [
-        f"stalled: {nouns.get(row['what'], row['what'])} {row['name']}, since {_instant(row['since'])}: "
-        f"{row['message']}"
+        f"stalled: {_WAITS_IN_VAIN.get(row['what'], row['what'])} {row['name']}, "
+        f"since {_instant(row['since'])}: {row['message']}"
         for row in summary["stalls"]
     ]
 

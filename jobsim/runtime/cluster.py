@@ -37,7 +37,7 @@ from jobsim.runtime.nodes import Nodes
 from jobsim.runtime.recording import Hopeful, Recorder
 from jobsim.runtime.scheduler import Scheduler
 from jobsim.runtime.setup import CLIENT_LIMITS, Faults, Setup, Submission
-from jobsim.runtime.stall import Stall, pending, stuck_namespaces, stuck_on_dead_nodes
+from jobsim.runtime.stall import Stall, held_deletions, pending, stuck_namespaces, stuck_on_dead_nodes
 from jobsim.runtime.training import Training
 from jobsim.units import HOUR
 from jobsim.workload.behaviour import PodRules
@@ -320,7 +320,7 @@ class Cluster:
         if ended:
             pods = self.store.list(Pod)
             stalls += [*stuck_on_dead_nodes(pods, self._kubelets.is_dark), *pending(pods)]
-            stalls += stuck_namespaces(self.store.list(Namespace))
+            stalls += [*stuck_namespaces(self.store.list(Namespace)), *held_deletions(self.store)]
         if self._guard is not None and stop.reason == "finished":
             self._guard.end(stop.at)
         reason = "stalled" if ended and stalls else stop.reason

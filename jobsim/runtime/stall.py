@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from jobsim.api._struct import Struct
 from jobsim.api.core import Namespace
-from jobsim.api.meta import condition
+from jobsim.api.meta import Object, condition
 from jobsim.api.pod import Pod
 
 
@@ -16,7 +16,7 @@ class Stall(Struct):
     Parameters
     ----------
     what : str
-        ``drain``, ``controller``, ``terminating``, ``pending`` or ``namespace``.
+        ``drain``, ``controller``, ``terminating``, ``pending``, ``namespace`` or ``deletion``.
     name : str
         The node that is drained; the controller; the node that nobody hears of; the first pod; the namespace.
     since : int
@@ -44,13 +44,12 @@ def stuck_on_dead_nodes(pods: Iterable[Pod], is_dead: Callable[[str], bool]) -> 
 
 def _stuck(node: str, pods: list[Pod]) -> Stall:
     first = pods[0]
-    others = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
     grace_ns = (first.metadata.deletion_grace_period_seconds or 0) * 1_000_000_000
     return Stall(
         what="terminating",
         name=node,
         since=(first.metadata.deletion_timestamp or 0) - grace_ns,
-        message=f"pod {first.namespace}/{first.name}{others} cannot end without the node's kubelet "
+        message=f"pod {_label(pods)} cannot end without the node's kubelet "
         "(until the node is back, deleted or tainted out-of-service, or the pods are deleted by force)",
     )
 
@@ -69,6 +68,30 @@ def stuck_namespaces(namespaces: Iterable[Namespace]) -> list[Stall]:
     ]
 
 
+def held_deletions(objects: Iterable[Object]) -> list[Stall]:
+    """Return a stall for each kind and set of finalizers that hold objects which are being deleted."""
+    held: dict[tuple[str, tuple[str, ...]], list[Object]] = {}
+    for obj in objects:
+        meta = obj.metadata
+        if meta.deletion_timestamp is not None and meta.finalizers:
+            held.setdefault((obj.kind, meta.finalizers), []).append(obj)
+    return [
+        Stall(
+            what="deletion",
+            name=f"{kind.lower()} {_label(found)}",
+            since=found[0].metadata.deletion_timestamp or 0,
+            message=f"held by finalizers: {', '.join(finalizers)}",
+        )
+        for (kind, finalizers), found in held.items()
+    ]
+
+
+def _label(objects: Sequence[Object]) -> str:
+    first = objects[0]
+    name = f"{first.namespace}/{first.name}" if first.namespace else first.name
+    return f"{name} and {len(objects) - 1} more" if len(objects) > 1 else name
+
+
 def pending(pods: Iterable[Pod]) -> list[Stall]:
     """Return a stall for each reason why pods have no node."""
     by_reason: dict[str, list[Pod]] = {}
@@ -81,14 +104,8 @@ def pending(pods: Iterable[Pod]) -> list[Stall]:
 
 
 def _unplaced(reason: str, pods: list[Pod]) -> Stall:
-    first = min(pods, key=_created)
-    others = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
-    return Stall(
-        what="pending",
-        name=f"{first.namespace}/{first.name}{others}",
-        since=_created(first),
-        message=reason,
-    )
+    pods = sorted(pods, key=_created)
+    return Stall(what="pending", name=_label(pods), since=_created(pods[0]), message=reason)
 
 
 def _created(pod: Pod) -> int:
