@@ -35,6 +35,10 @@ def calibrate(
     """
     with Count("entries") as progress:
         found = compare(files, catalogues, progress)
+    for platform, fabric in {row.guessed: row.fabric for row in found.rows if row.guessed}.items():
+        click.echo(
+            f'note: platform "{platform}" is taken as {fabric} ("fabric" in a row says otherwise)', err=True
+        )
     if found.left_out:
         click.echo(f"note: {found.left_out} runs have no closed form and are left out", err=True)
     if picture is not None:

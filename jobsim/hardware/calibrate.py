@@ -77,7 +77,8 @@ class Measured(Struct, kw_only=True, forbid_unknown_fields=False):
 class Row(NamedTuple):
     """One comparison; ``error`` is a share, above 0 where more was predicted than measured.
 
-    ``domains``, ``ranks`` in each and ``nbytes`` are of measurements only.
+    ``domains``, ``ranks`` in each and ``nbytes`` are of measurements only; ``guessed`` is the platform whose
+    fabric only a part of its name says.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Row(NamedTuple):
     domains: int = 0
     ranks: int = 0
     nbytes: float = 0.0
+    guessed: str = ""
 
 
 class Errors(NamedTuple):
@@ -192,8 +194,8 @@ def errors_of(errors: Sequence[float]) -> Errors:
     )
 
 
-def fabric_of(row: Measured, known: Mapping[str, Fabric]) -> Fabric:
-    """Return the fabric of a measurement: its own, its platform's, or that of the accelerator in the name.
+def fabric_of(row: Measured, known: Mapping[str, Fabric]) -> tuple[Fabric, bool]:
+    """Return the fabric of a measurement: its own, its platform's, or (guessed) by a word of the name.
 
     Raises
     ------
@@ -201,19 +203,19 @@ def fabric_of(row: Measured, known: Mapping[str, Fabric]) -> Fabric:
         When nothing fits.
     """
     if row.fabric:
-        return fabric(row.fabric, known)
+        return fabric(row.fabric, known), False
     name = row.platform.lower().replace("-", "_")
     if name in PLATFORMS:
-        return known[PLATFORMS[name]]
+        return known[PLATFORMS[name]], False
     if name in known:
-        return known[name]
+        return known[name], False
     shape = {shape.name.replace("-", "_"): shape for shape in shapes().values()}.get(name)
     if shape is not None and shape.fabric:
-        return known[shape.fabric]
+        return known[shape.fabric], False
     for hint, found in _HINTS:
         if hint in name:
-            return known[found]
-    return fabric(row.platform, known)
+            return known[found], True
+    return fabric(row.platform, known), False
 
 
 def _measured(entry: Any, known: Mapping[str, Fabric]) -> Row:
@@ -221,7 +223,7 @@ def _measured(entry: Any, known: Mapping[str, Fabric]) -> Row:
     for name, number in (("nodes", row.nodes), ("g", row.g), ("S", row.nbytes), ("bus", row.bus)):
         if not 0 < number < math.inf:
             raise InputError(f"{name}: {number} (above 0)")
-    network, op = fabric_of(row, known), known_op(row.coll)
+    (network, guessed), op = fabric_of(row, known), known_op(row.coll)
     if row.nodes * row.g < 2:
         raise InputError("nodes and g: a rank alone has no bandwidth (2 or more)")
     ranks = (row.nodes, row.g) if network.kind == "switched" else row.nodes * row.g
@@ -240,6 +242,7 @@ def _measured(entry: Any, known: Mapping[str, Fabric]) -> Row:
         domains=row.nodes,
         ranks=row.g,
         nbytes=row.nbytes,
+        guessed=row.platform if guessed else "",
     )
 
 

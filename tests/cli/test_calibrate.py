@@ -44,6 +44,15 @@ def test_wrong_input(jobsim: Jobsim, tmp_path: Path) -> None:
     assert "no such file" in jobsim("calibrate", tmp_path / "none.json").stderr
 
 
+def test_a_guessed_fabric_is_said(jobsim: Jobsim, tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    row = {"coll": "all_reduce", "nodes": 8, "g": 8, "S": 2**30, "bus": 366}
+    file.write_text(json.dumps({"rows": [{**row, "platform": p} for p in ("cw-h100", "p5", "cw-h100")]}))
+    assert jobsim("calibrate", file).stderr == (
+        'note: platform "cw-h100" is taken as ib_h100 ("fabric" in a row says otherwise)\n'
+    )
+
+
 def test_what_is_left_out_is_said(jobsim: Jobsim, tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     run = {
