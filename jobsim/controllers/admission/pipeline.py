@@ -160,6 +160,7 @@ class Admission:
         decoded = manifest.decode(doc, namespace, repeated)
         if decoded["kind"] == "JobSet":
             self._check_namespace(decoded, reader)
+            self._call_webhook("mjobset.kb.io")
             return manifest_jobset.create_jobset(decoded, reader, self.gates, self.suffix)
         obj = with_name(manifest.as_object(manifest.without_system_meta(decoded)), self.suffix)
         return codec.to_dict(self.admit_create(obj.with_meta(uid=uid), reader))
@@ -184,6 +185,7 @@ class Admission:
         if decoded["kind"] != "JobSet":
             error = invalid("kind", decoded["kind"], "must be JobSet")
             raise invalid_object("JobSet", decoded["metadata"].get("name", ""), [error])
+        self._call_webhook("vjobset.kb.io")
         return manifest_jobset.update_jobset(decoded, stored, self.gates)
 
     # --- typed objects -------------------------------------------------------------------------
