@@ -44,6 +44,11 @@ def spread() -> tuple[dict[str, Any], ...]:
     )
 
 
+def episodes() -> tuple[dict[str, Any], ...]:
+    """Return some lives of Jobs."""
+    return cases("job_episodes")[::20]
+
+
 def part(number: int) -> Iterator[dict[str, Any]]:
     """Yield one part of the spread."""
     return iter(spread()[number::PARTS])

@@ -18,9 +18,11 @@ import pytest
 
 from jobsim.api import codec
 from jobsim.api.meta import Object
+from jobsim.api.plan import Plan
+from jobsim.controllers import job
 from jobsim.testing import conformance_case
 from jobsim.testing.conformance import run_case
-from tests.testing.recorded import PARTS, canonical, digest, part, shuffled, spread
+from tests.testing.recorded import PARTS, canonical, cases, digest, episodes, part, shuffled, spread
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,7 +76,7 @@ def test_order_that_means_nothing_changes_nothing(number: int) -> None:
 @pytest.mark.slow
 def test_cores_answer_alike_in_every_process() -> None:
     """No answer hangs on the order of a set or on the hash of a string."""
-    chosen = spread()[::3]
+    chosen = [*spread()[::3], *episodes(), *cases("scheduler_cases")[::4]]
     here = digest(chosen)
     lines = "\n".join(map(json.dumps, chosen))
     words = [sys.executable, "-m", "tests.testing.recorded"]
@@ -84,6 +86,25 @@ def test_cores_answer_alike_in_every_process() -> None:
             words, cwd=ROOT, env=environment, input=lines, stdout=subprocess.PIPE, text=True
         )
         assert made.stdout == here, seed
+
+
+@pytest.mark.slow
+def test_a_jobs_sync_changes_nothing_that_it_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects, expectations and back-off records of a sync are the same after it."""
+    syncs = [0]
+    decide = job.reconcile
+
+    def watched(seen: job.Seen, now: int) -> Plan:
+        before = repr(seen)
+        plan = decide(seen, now)
+        assert repr(seen) == before
+        syncs[0] += 1
+        return plan
+
+    monkeypatch.setattr(job, "reconcile", watched)
+    for case in episodes():
+        assert run_case(case).passed
+    assert syncs[0] > 100
 
 
 def test_the_spread_is_wide() -> None:
