@@ -27,6 +27,7 @@ _NEVER = {NEVER}
 
 #: All of a pod that decides about its stages, apart from its sandbox and its behaviour.
 _Traits = tuple[
+    int,
     tuple[Container, ...],
     tuple[Container, ...],
     str,
@@ -63,7 +64,7 @@ class Siblings:
             self._now = now
             self._kept.clear()
         pod, sandbox = seen.pod, seen.sandbox
-        traits = _traits(pod)
+        traits = _traits(seen)
         for kept in self._kept:
             if kept.sandbox is sandbox and kept.behaviour is behaviour and kept.traits == traits:
                 return kept.stage if kept.stage is None else _for_pod(kept.stage, pod)
@@ -82,9 +83,11 @@ class Siblings:
         return known
 
 
-def _traits(pod: Pod) -> _Traits:
+def _traits(seen: Seen) -> _Traits:
+    pod = seen.pod
     spec, meta = pod.spec, pod.metadata
     return (
+        seen.linger_ns,
         spec.containers,
         spec.init_containers,
         spec.restart_policy,

@@ -80,6 +80,7 @@ def test_the_answers_are_the_kubelets_own(
                 behaviour=rules.resolve(pod),
                 draw=partial(uniform, 1),
                 profile=profile,
+                linger_ns=i // 2 * 5 * SECOND if step >= 12 else 0,
             )
             stage = siblings.next_stage(seen, now)
             assert stage == kubelet.next_stage(seen, now)
@@ -92,6 +93,14 @@ def test_the_answers_are_the_kubelets_own(
         if times and min(times) > now:
             now = min(times)
     assert answered > 10
+
+
+def test_all_that_is_seen_is_compared() -> None:
+    """Who lets a kubelet see more must say here, and in ``_traits``, whether siblings may differ in it."""
+    compared = {"pod", "sandbox", "behaviour", "linger_ns", "up"}
+    same_for_all = {"draw", "profile"}
+    of_no_use_where_nothing_is_pulled = {"images"}
+    assert set(Seen.__struct_fields__) == compared | same_for_all | of_no_use_where_nothing_is_pulled
 
 
 def test_one_state_is_one_object() -> None:
