@@ -54,8 +54,9 @@ def rule(*, start: Law = SOON, run: Law = LATER, code: int = 0, pull: Law = NO_T
         ("Always", rule(run=law(5))),
         ("Never", rule(start=DRAWN)),
         ("Never", rule(pull=law(4))),
+        ("Never", rule(run=law(400))),
     ],
-    ids=["succeeds", "fails", "crash-loops", "always", "drawn", "pulled"],
+    ids=["succeeds", "fails", "crash-loops", "always", "drawn", "pulled", "is-stopped"],
 )
 @pytest.mark.parametrize("finalizers", [(), ("example.com/f",)], ids=["bare", "held"])
 def test_the_answers_are_the_kubelets_own(
@@ -67,8 +68,9 @@ def test_the_answers_are_the_kubelets_own(
     answered = 0
     for step in range(40):
         times = set()
+        stopped = step >= (2 if behaves.run == law(400) else 12)
         for i, pod in enumerate(pods):
-            if step >= 12:
+            if stopped:
                 # One by one they are told to stop, with other grace periods.
                 meta = replace(
                     pod.metadata, deletion_timestamp=Time(now), deletion_grace_period_seconds=30 + i % 2
@@ -80,7 +82,7 @@ def test_the_answers_are_the_kubelets_own(
                 behaviour=rules.resolve(pod),
                 draw=partial(uniform, 1),
                 profile=profile,
-                linger_ns=i // 2 * 5 * SECOND if step >= 12 else 0,
+                linger_ns=i // 2 * 5 * SECOND if stopped else 0,
             )
             stage = siblings.next_stage(seen, now)
             assert stage == kubelet.next_stage(seen, now)
