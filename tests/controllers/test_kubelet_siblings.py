@@ -68,7 +68,7 @@ def test_the_answers_are_the_kubelets_own(
     answered = 0
     for step in range(40):
         times = set()
-        stopped = step >= (4 if behaves.run == law(400) else 12)
+        stopped = step >= (3 if behaves.run == law(400) else 12)
         for i, pod in enumerate(pods):
             if stopped:
                 # One by one they are told to stop, with other grace periods.
