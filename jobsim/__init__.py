@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jobsim.errors import ApiError, InputError, InputErrors, JobsimError, NotYetError
+    from jobsim.errors import ApiError, InputError, InputErrors, JobsimError
     from jobsim.hardware.catalogue import Fabric
     from jobsim.hardware.collectives import Cost, collective_time
     from jobsim.hardware.collectives_placement import Placement
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Where the names of the public surface live; each is imported when it is first asked for, so that
 #: ``import jobsim`` and ``jobsim --help`` cost nothing.
 _HOMES = {
-    "jobsim.errors": ("ApiError", "InputError", "InputErrors", "JobsimError", "NotYetError"),
+    "jobsim.errors": ("ApiError", "InputError", "InputErrors", "JobsimError"),
     "jobsim.hardware.catalogue": ("Fabric",),
     "jobsim.hardware.collectives": ("Cost", "collective_time"),
     "jobsim.hardware.collectives_placement": ("Placement",),
@@ -48,7 +48,6 @@ __all__ = [
     "JobsimError",
     "Listing",
     "Moment",
-    "NotYetError",
     "Placement",
     "Rejected",
     "Run",

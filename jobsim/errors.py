@@ -4,8 +4,7 @@
 
     JobsimError
     ├── ApiError        the API server answered no: expected, handled by the five plan rules
-    ├── InputError      a file or an argument of the user is wrong: file, line, field, what is allowed
-    └── NotYetError     asked for something that this version does not simulate yet (an input error too)
+    └── InputError      a file or an argument of the user is wrong: file, line, field, what is allowed
 
 Our own mistakes are ``assert``s and are never caught.
 """
@@ -79,10 +78,6 @@ class InputError(JobsimError):
     def __str__(self) -> str:
         place = self.file + (f":{self.line}" if self.line is not None else "")
         return ": ".join(part for part in (place, self.path, self.text) if part)
-
-
-class NotYetError(InputError):
-    """A valid wish that this version cannot grant yet; says so."""
 
 
 class InputErrors(JobsimError):

@@ -8,9 +8,8 @@ servers) take no part when others have some.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
-from jobsim.api import quantity
+from jobsim.api.devices import of_pod
 from jobsim.api.jobset import JOB_INDEX, REPLICATED_JOB_NAME, JobSet
 from jobsim.api.pod import Pod
 from jobsim.hardware.topology import Topology
@@ -19,35 +18,13 @@ from jobsim.hardware.topology.placement import Footprint, footprint
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 
 
-class Network(NamedTuple):
-    """The network of a run.
-
-    Parameters
-    ----------
-    topology : Topology
-    devices : tuple of str
-        Resource names that are accelerators.
-    """
-
-    topology: Topology
-    devices: tuple[str, ...]
-
-    def where(self, jobset: JobSet, pods: Iterable[Pod]) -> Footprint | None:
-        """Return where a gang of bound pods is; None when there is none, or on hosts not of the network."""
-        ordered = in_rank_order(jobset, pods)
-        counts = [accelerators(pod, self.devices) for pod in ordered]
-        anyone = not any(counts)
-        ranks = [(p.spec.node_name, n) for p, n in zip(ordered, counts, strict=True) if n or anyone]
-        return footprint(self.topology, ranks)
-
-
-def accelerators(pod: Pod, devices: Sequence[str]) -> int:
-    """Return how many accelerators a pod asks for."""
-    total = 0
-    for container in pod.spec.containers:
-        asked = {**container.resources.requests, **container.resources.limits}
-        total += sum(quantity.value(asked[name]) for name in devices if name in asked)
-    return total
+def where(topology: Topology, jobset: JobSet, pods: Iterable[Pod]) -> Footprint | None:
+    """Return where a gang of bound pods is; None when there is none, or on hosts not of the network."""
+    ordered = in_rank_order(jobset, pods)
+    counts = [of_pod(pod.spec) for pod in ordered]
+    anyone = not any(counts)
+    ranks = [(p.spec.node_name, n) for p, n in zip(ordered, counts, strict=True) if n or anyone]
+    return footprint(topology, ranks)
 
 
 def in_rank_order(jobset: JobSet, pods: Iterable[Pod]) -> list[Pod]:

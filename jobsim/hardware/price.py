@@ -16,9 +16,12 @@ from jobsim.hardware.contention import alone
 from jobsim.hardware.slices import wraps
 from jobsim.hardware.topology import Topology, placement
 from jobsim.hardware.topology.placement import Footprint, Loads
+from jobsim.rng import stream
 
 #: Size of the all-reduce that placements are compared by, when a job does not say its own.
 USUAL_BYTES = 2**30
+#: Random placements that are drawn, the same ones for every job of a size.
+DRAWS = 16
 
 
 class Exchange(NamedTuple):
@@ -40,26 +43,22 @@ class Exchange(NamedTuple):
 
 def cost(op: str, nbytes: float, where: Footprint, share: float) -> Cost:
     """Return what a collective of a job costs at a share of its line rate."""
-    machine = where.machine
-    if machine.torus:
-        return collective_time(op, nbytes, fabric=machine.fabric, placement=_torus(where), share=share)
-    return collective_time(op, nbytes, fabric=machine.fabric, ranks=_group(where), share=share)
-
-
-def _group(where: Footprint) -> tuple[int, int]:
-    """Return domains and ranks in each; a machine larger than the fabric's domain is several of them."""
-    domains, ranks = where.domains, where.ranks
     fabric = known_fabric(where.machine.fabric)
-    if ranks <= fabric.g or fabric.kind == "torus":
-        return domains, ranks
-    each = next(n for n in range(fabric.g, 0, -1) if ranks % n == 0)
-    return domains * (ranks // each), each
+    if fabric.kind == "torus":
+        return collective_time(op, nbytes, fabric=fabric, placement=_torus(where), share=share)
+    return collective_time(op, nbytes, fabric=fabric, ranks=_group(where, fabric.g), share=share)
+
+
+def _group(where: Footprint, size: int) -> tuple[int, int]:
+    """Return domains and ranks in each; a machine larger than the fabric's domain is several of them."""
+    each = next(n for n in range(min(size, where.ranks), 0, -1) if where.ranks % n == 0)
+    return where.domains * (where.ranks // each), each
 
 
 def _torus(where: Footprint) -> Torus:
     """Return the slices of a job; part of a slice is a line of chips, which is the worst part to have."""
     shape = where.machine.torus
-    if where.ranks != where.machine.domain:
+    if not shape or where.ranks != where.machine.domain:
         shape = (where.ranks,)
     return Torus(shape=shape, wraps=wraps(shape) if len(shape) > 1 else (False,), slices=where.domains)
 
@@ -109,7 +108,7 @@ class Score(NamedTuple):
     nbytes : float
         Size of the all-reduce.
     here_s, best_s, random_s : float
-        It here, with the job packed into few switches in rank order, and on the mean random placement.
+        It here, with the job packed into few switches in rank order, and on the mean of random placements.
     algorithm, bottleneck : str
         Of the one here.
     """
@@ -174,13 +173,14 @@ def score(topology: Topology, where: Footprint, nbytes: float = USUAL_BYTES) -> 
 
     here = price(where, placement.loads(topology, where))
     best = price(packed, placement.loads(topology, packed))
-    anywhere = price(where, placement.random_loads(topology, where))
+    drawn = (placement.anywhere(topology, where, stream(0, "placement", i).permutation) for i in range(DRAWS))
+    anywhere = [price(at, placement.loads(topology, at)).seconds for at in drawn]
     return found._replace(
         fabric=where.machine.fabric,
         nbytes=nbytes,
         here_s=here.seconds,
         best_s=best.seconds,
-        random_s=anywhere.seconds,
+        random_s=sum(anywhere) / DRAWS,
         algorithm=here.algorithm,
         bottleneck=_bottleneck(topology, where, here),
     )

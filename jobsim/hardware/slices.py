@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from jobsim.hardware.catalogue import Shape
 
+#: The label by which a node tells what slice it is part of.
+TPU_TOPOLOGY = "cloud.google.com/gke-tpu-topology"
 CUBE = 4
 WHOLE_SIDE = 16
 
@@ -114,10 +116,10 @@ def slice_of(machine: Shape, topology: str) -> Slice:
     return Slice(sides, wraps(sides), hosts or math.prod(sides) // machine.devices, machine.ici)
 
 
-def named(machine: Shape, labels: Mapping[str, str], key: str) -> Slice | None:
+def named(machine: Shape, labels: Mapping[str, str]) -> Slice | None:
     """Return the slice that a node's label names; None when it names none that exists."""
     try:
-        return slice_of(machine, labels[key]) if key in labels else None
+        return slice_of(machine, labels[TPU_TOPOLOGY]) if TPU_TOPOLOGY in labels else None
     except ValueError:
         return None
 

@@ -31,7 +31,7 @@ def lines(row: Mapping[str, Any]) -> list[str]:
         found.append(
             f"  all-reduce of {_size(price['bytes'])} on {row['fabric']}: {time(price['here_s'])} here "
             f"({price['algorithm']}, bound by {price['bottleneck']}), {time(price['best_s'])} at best, "
-            f"{time(price['random_s'])} on a random placement"
+            f"{time(price['random_s'])} at random"
         )
     return found
 
@@ -44,7 +44,7 @@ def cells(rows: Iterable[Mapping[str, Any]]) -> list[list[object]]:
         if not placed or placed["allReduce"] is None or placed["domains"] < 2:
             continue
         price = placed["allReduce"]
-        tiers = placed["tiers"]
+        tiers = [tier for tier in placed["tiers"] if tier["switches"] > 1]
         found.append(
             [
                 row["name"],

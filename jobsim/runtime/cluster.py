@@ -33,6 +33,7 @@ from jobsim.runtime.guard import Guard
 from jobsim.runtime.informer import Informer, LagOf
 from jobsim.runtime.kubelet import Kubelets
 from jobsim.runtime.lag import is_recent, lag_of, process_of, sampler
+from jobsim.runtime.network import Congestion
 from jobsim.runtime.nodes import Nodes
 from jobsim.runtime.recording import Hopeful, Recorder
 from jobsim.runtime.scheduler import Scheduler
@@ -186,14 +187,7 @@ class Cluster:
         trouble.add("kubelet", self._nodes.stop, self._nodes.start)
         # The webhooks are served by the process that runs JobSet's controllers.
         trouble.add("jobset", lambda: admission.serve(up=False), lambda: admission.serve(up=True))
-        self._training = Training(
-            engine,
-            store,
-            setup.workloads,
-            setup.seed,
-            self.recorder,
-            self._kubelets.finish,
-        )
+        self._training = self._make_training()
         Agents(
             engine,
             store,
@@ -204,6 +198,18 @@ class Cluster:
         )
         if any(workload.on_termination for workload in setup.workloads):
             self._kubelets.linger_ns = self._training.linger_ns
+
+    def _make_training(self) -> Training:
+        """Make the gangs, and the network under those whose steps wait for it."""
+        setup, store = self.setup, self.store
+        training = Training(
+            self.engine, store, setup.workloads, setup.seed, self.recorder, self._kubelets.finish
+        )
+        if setup.exchanging:
+            training.network = Congestion(
+                setup.network, setup.exchanging, store, training.set_pace, self.warn
+            )
+        return training
 
     # -- parts ---------------------------------------------------------------------------------
 

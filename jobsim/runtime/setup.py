@@ -16,7 +16,9 @@ from jobsim.controllers.kubelet import REAL, KubeletProfile
 from jobsim.controllers.timing import CLIENTS, Timing
 from jobsim.controllers.timing import REAL as REAL_TIMING
 from jobsim.hardware.failures.plans import Fault, Plan, TracedFault
+from jobsim.hardware.topology import Topology
 from jobsim.laws import ZERO, Law
+from jobsim.runtime.network import Exchanging
 from jobsim.units import DAY
 from jobsim.workload.behaviour import PodRule
 from jobsim.workload.training import Workload
@@ -172,6 +174,8 @@ class Setup(Struct):
     nodes: tuple[Node, ...] = ()
     rules: tuple[PodRule, ...] = ()
     workloads: tuple[Workload, ...] = ()
+    network: Topology | None = None
+    exchanging: tuple[Exchanging, ...] = ()
     actions: tuple[Action, ...] = ()
     failures: tuple[Failure, ...] = ()
     plans: tuple[Plan, ...] = ()

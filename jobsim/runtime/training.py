@@ -17,6 +17,7 @@ from jobsim.laws import Law, quantile
 from jobsim.rng import uniform
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.gang import Gang, Key, Ledger, Member, Saving
+from jobsim.runtime.network import NETWORK, Congestion
 from jobsim.units import SECOND
 from jobsim.workload.checkpoint import safest
 from jobsim.workload.training import (
@@ -57,6 +58,8 @@ class Training:
     ----------
     slowness : callable
         ``node -> (how many times as long a step takes there, what is to blame)``.
+    network : Congestion or None
+        Sets the pace of gangs whose steps wait for the network.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Training:
         self._gangs: dict[Key, Gang] = {}
         self._held: dict[str, None] = {}
         self.slowness: Callable[[str], tuple[float, str]] = _sound
+        self.network: Congestion | None = None
         if workloads:
             store.subscribe(self._hear, ("Pod", "JobSet"))
 
@@ -150,6 +154,7 @@ class Training:
         if gone:
             if gang is not None:
                 self._stop_timer(gang)
+                self._off_network(gang)
                 del self._gangs[jobset.key]
             return
         if gang is None:
@@ -225,6 +230,8 @@ class Training:
         """The gang is whole: rendezvous, then load what there is, then step."""
         self._ledger.progress(self._engine.now, *gang.key, "initialising")
         self._look_for_slow_nodes(gang)
+        if self.network is not None:
+            self.network.settle(gang)
         wait = self._draw(gang.workload.init, "init", gang, gang.starts)
         gang.starts += 1
         gang.timer = self._engine.at(self._engine.now + wait, self._load, gang)
@@ -243,6 +250,8 @@ class Training:
     def _step(self, gang: Gang) -> None:
         """Step until a checkpoint is due or the work is done."""
         gang.writing = False
+        if self.network is not None:
+            self.network.enter(gang)
         self._go(gang, Stretch(step_ns=gang.step_ns))
 
     def _go(self, gang: Gang, stretch: Stretch) -> None:
@@ -250,7 +259,9 @@ class Training:
         if stretch.step_ns == nominal:
             self._ledger.progress(now, *gang.key, "stepping")
         else:
-            self._ledger.progress(now, *gang.key, "stepping", (nominal, stretch.step_ns), gang.blame)
+            self._ledger.progress(
+                now, *gang.key, "stepping", (nominal, stretch.step_ns), gang.blame or NETWORK
+            )
         gang.timer = None
         gang.stretch, gang.stretch_since = stretch, now
         gang.paced = gang.paced or stretch.step_ns != nominal
@@ -351,6 +362,7 @@ class Training:
     def _lose(self, gang: Gang) -> None:
         """The gang lost a pod, or hangs: what was not saved is undone."""
         self._stop_timer(gang)
+        self._off_network(gang)
         gang.saving, gang.writing = None, False
         now = self._engine.now
         u = uniform(self._seed, "survives", *gang.key, gang.losses)
@@ -365,10 +377,15 @@ class Training:
     def _end(self, gang: Gang) -> None:
         """The work is done: the gang's pods exit 0."""
         gang.done = True
+        self._off_network(gang)
         self._ledger.progress(self._engine.now, *gang.key, "done", useful_ns=gang.useful_ns)
         for pod in self._store.by_index(Pod, "jobset", f"{gang.key[0]}/{gang.key[1]}"):
             if pod.uid in gang.ready:
                 self._exit_pod(pod, 0)
+
+    def _off_network(self, gang: Gang) -> None:
+        if self.network is not None:
+            self.network.leave(gang.key)
 
     def _stop_timer(self, gang: Gang) -> None:
         if gang.timer is not None:

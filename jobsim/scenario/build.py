@@ -26,10 +26,12 @@ from jobsim.runtime.setup import (
 )
 from jobsim.scenario import model
 from jobsim.scenario.build_failures import Failures
+from jobsim.scenario.exchanging import exchanging
 from jobsim.scenario.fleet import Fleet, fleet_of
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
-from jobsim.units import DAY
+from jobsim.scenario.network import network_of
+from jobsim.units import DAY, SECOND
 from jobsim.workload.checkpoint import Checkpoint
 from jobsim.workload.training import Workload
 
@@ -65,6 +67,10 @@ def build(
         nodes=nodes.nodes,
         rules=scenario.pods,
         workloads=tuple(_workload(spec) for spec in scenario.workloads),
+        network=network_of(scenario, nodes.nodes)
+        if any(spec.on_network for spec in scenario.workloads)
+        else None,
+        exchanging=tuple(exchanging(spec) for spec in scenario.workloads if spec.on_network),
         actions=tuple(
             _action(spec, submissions(objects))
             for spec, objects in zip(scenario.actions, scenario.applied, strict=True)
@@ -94,8 +100,8 @@ def submissions(manifests: Sequence[Manifest]) -> tuple[Submission, ...]:
 
 
 def _workload(spec: model.WorkloadSpec) -> Workload:
-    assert not isinstance(spec.step, model.StepModel), "not_yet refuses it"
-    step_ns = max(1, round(laws.mean(spec.step)))
+    # What the network adds is known when the gang has its place (runtime.network).
+    step_ns = SECOND if isinstance(spec.step, model.StepModel) else max(1, round(laws.mean(spec.step)))
     return Workload(
         jobset=spec.match.jobset,
         namespace=spec.match.namespace,

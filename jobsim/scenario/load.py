@@ -22,7 +22,6 @@ from jobsim.scenario.manifests import (
     stored_only,
     unpack,
 )
-from jobsim.scenario.not_yet import not_yet
 from jobsim.scenario.references import findings_between
 from jobsim.scenario.table import API_VERSION, GATES, SCENARIO, Metadata
 from jobsim.scenario.traces import TraceError, read_trace
@@ -81,7 +80,6 @@ class Scenario:
         entries = [_entry(entry) for entry in manifests] if listed else manifests
         data = {"apiVersion": API_VERSION, "kind": "Scenario", "manifests": entries, **sections}
         self._fill(_Reading(data, Path(folder)).fields())
-        _refuse(not_yet(self))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -92,7 +90,6 @@ class Scenario:
     def _of_files(cls, paths: Sequence[str]) -> Self:
         made = cls.__new__(cls)
         made._fill(_fields_of_files(paths))
-        _refuse(not_yet(made))
         return made
 
     def _fill(self, fields: Mapping[str, Any]) -> None:

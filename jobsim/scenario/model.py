@@ -13,6 +13,7 @@ from jobsim.api.core import Taint
 from jobsim.api.meta import Labels
 from jobsim.hardware.catalogue import Shape
 from jobsim.hardware.failures.plans import Effect
+from jobsim.hardware.step_model import StepModel as Model
 from jobsim.laws import ZERO, Law
 
 Version = Literal["v0.12.0", "main"]
@@ -65,9 +66,10 @@ class WorkloadMatch(Struct, kw_only=True):
 
 
 class StepModel(Struct, kw_only=True):
-    """A step in closed form; priced when the network model is there."""
+    """A step in closed form; ``own_peak``: it says its accelerators' peak, else the fleet's shapes do."""
 
-    model: Json
+    model: Model
+    own_peak: bool = False
 
 
 class Collective(Struct, kw_only=True):
@@ -102,6 +104,11 @@ class WorkloadSpec(Struct, kw_only=True):
     useful: int = 0
     init: Law = ZERO
     checkpoint: CheckpointSpec | None = None
+
+    @property
+    def on_network(self) -> bool:
+        """Whether its steps are priced on the network."""
+        return bool(self.collectives) or isinstance(self.step, StepModel)
 
 
 class FailureBase(Struct, kw_only=True):

@@ -7,19 +7,20 @@ from typing import Any
 
 from jobsim.api import codec, quantity
 from jobsim.api.core import Node
+from jobsim.api.devices import accelerators
 from jobsim.api.jobset import JobSet
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
 from jobsim.hardware import catalogue
-from jobsim.hardware.gang import Network, latest
+from jobsim.hardware.gang import latest, where
 from jobsim.hardware.price import USUAL_BYTES, score
-from jobsim.hardware.topology import Machine
+from jobsim.hardware.topology import Machine, Topology
 from jobsim.hardware.topology.labels import from_nodes, guess, machine_of
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.model import Pool, WorkloadSpec
 
 
-def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Network | None:
+def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Topology | None:
     """Return the network of a run; None when it has no nodes.
 
     Parameters
@@ -38,28 +39,24 @@ def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Network | None:
     everything = [*nodes, *(node for node in own if node is not None)]
     if not everything:
         return None
-    pools = [pool.shape for pool in scenario.fleet or ()]
-    devices = tuple(
-        dict.fromkeys(name for shape in (*shapes.values(), *pools) for name in shape.accelerators)
-    )
 
     def machine(node: Node) -> Machine:
         known = machines.get(node.name)
         if known is None:
             shape = guess(node, shapes)
             if shape is None:
-                count = sum(quantity.value(node.status.capacity.get(name, 0)) for name in devices)
+                count = accelerators(node.status.capacity)
                 return Machine(accelerators=count, domain=count)
             known = machine_of(shape, fabrics.get(shape.fabric), labels=node.metadata.labels)
         return known
 
-    return Network(from_nodes({node.name: node for node in everything}.values(), machine), devices)
+    return from_nodes({node.name: node for node in everything}.values(), machine)
 
 
 def _machine_of_pool(pool: Pool, fabrics: Mapping[str, catalogue.Fabric]) -> Machine:
     over = pool.oversubscription
     fabric = fabrics.get(pool.fabric or pool.shape.fabric)
-    return machine_of(pool.shape, fabric, (over.rack, over.block), pool.labels)
+    return machine_of(pool.shape, fabric, (over.rack, over.block), pool.labels)._replace(pool=pool.pool)
 
 
 def _node(data: Any) -> Node | None:
@@ -77,17 +74,17 @@ def placements(scenario: Scenario, nodes: Sequence[Node], reader: Reader) -> dic
     Only those that are there, of the pods that are there; and only where a network has more than one
     machine to choose from.
     """
-    network = network_of(scenario, nodes)
-    if network is None or len(network.topology.hosts) < 2:
+    topology = network_of(scenario, nodes)
+    if topology is None or len(topology.hosts) < 2:
         return {}
     work = {(spec.match.namespace, spec.match.jobset): spec for spec in scenario.workloads}
     found = {}
     for jobset in reader.list(JobSet):
         spec = work.get(jobset.key)
         pods = reader.by_index(Pod, "jobset", f"{jobset.namespace}/{jobset.name}")
-        where = network.where(jobset, latest(pods, spec.match.replicated_jobs if spec is not None else ()))
-        if where is not None:
-            found[jobset.key] = score(network.topology, where, _largest(spec)).row()
+        at = where(topology, jobset, latest(pods, spec.match.replicated_jobs if spec is not None else ()))
+        if at is not None:
+            found[jobset.key] = score(topology, at, _largest(spec)).row()
     return found
 
 

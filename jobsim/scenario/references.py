@@ -40,6 +40,11 @@ def findings_between(good: Mapping[str, Any], manifests: Sequence[Manifest], fol
     for i, failure in enumerate(failures):
         if isinstance(failure, model.FailureTrace) and not (folder / failure.trace).is_file():
             findings.append(Finding(("failures", i, "trace"), f"{failure.trace} does not exist (a file)"))
+    if any(workload.on_network for workload in good.get("workloads", ())):
+        # Only these need numpy, which costs more than reading a file does.
+        from jobsim.scenario import exchanging
+
+        findings += exchanging.findings(good, manifests)
     return findings
 
 

@@ -124,9 +124,9 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
             "{file}:3: manifests[1]: *.none matches no file (relative to ",
         ],
     ),
-    "Scenario: not yet": (
-        SCENARIO + "workloads:\n- {match: {jobset: a}, step: {model: {layers: 3}}}\n",
-        ["{file}:4: workloads[0].step.model: a step from a model is not simulated yet"],
+    "Scenario: no network": (
+        SCENARIO + "workloads:\n- {match: {jobset: a}, step: 1s, collectives: [{op: send, bytes: 1}]}\n",
+        ["{file}:4: workloads[0].collectives: there is no network to price it on (a fleet of a shape "],
     ),
     "Scenario twice": (
         SCENARIO + "---\n" + SCENARIO,

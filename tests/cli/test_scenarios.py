@@ -52,12 +52,13 @@ def test_scenario_says_what_it_is(file: Path) -> None:
 
 
 def test_the_issues_scenarios_are_there() -> None:
-    """Driver and workers, both start orders, failures, rules, racks, suspend, TTL, dependsOn, a big gang."""
+    """Driver and workers, start orders, failures, rules, racks, suspend, TTL, dependsOn, big gangs, rings."""
     wanted = {
         *("driver-and-workers", "mpi-workers-first", "ray-driver-first", "one-pod-fails", "ttl"),
         *("restarts-exhausted", "fail-jobset-rule", "exclusive-4-racks", "exclusive-one-rack-short"),
         *("suspend-and-resume", "depends-on-chain", "gang-2048"),
         *("llama3-405b", "opt-175b", "rsc-1", "tpu-multislice-50k"),
         *("spot-pool", "rack-power-loss", "maintenance-day"),
+        *("rings-exclusive", "rings-rank-order"),
     }
     assert {file.stem for file in FILES} >= wanted

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from jobsim.api._struct import replace
 from jobsim.api.pod import Container, Pod, PodSpec, ResourceRequirements
-from jobsim.hardware.gang import Network, accelerators, in_rank_order, latest
+from jobsim.hardware.gang import in_rank_order, latest, where
 from jobsim.hardware.topology import Host, Machine, build
 from jobsim.testing import make_jobset
 
 GPU = Machine(accelerators=8, nic=50.0, domain=8, fabric="ib_h100")
-NET = Network(build(Host(f"h{i}", (f"r{i // 2}",), GPU) for i in range(6)), ("nvidia.com/gpu",))
+NET = build(Host(f"h{i}", (f"r{i // 2}",), GPU) for i in range(6))
 JOBSET = make_jobset("train", replicated_jobs={"driver": 1, "workers": 2})
 
 
@@ -38,30 +36,22 @@ def test_order_is_replicated_job_then_job_then_index_as_numbers() -> None:
     assert [p.spec.node_name for p in in_rank_order(JOBSET, pods)] == ["h3", "h2", "h1", "h0"]
 
 
-@pytest.mark.parametrize(
-    ("asked", "count"),
-    [({}, 8), ({"cpu": 4}, 8), ({"amd.com/gpu": 4}, 8), ({"gpus": 0}, 0), ({"gpus": 2}, 2)],
-)
-def test_accelerators(asked: dict[str, Any], count: int) -> None:
-    assert accelerators(pod("workers", 0, 0, "h0", **asked), NET.devices) == count
-
-
 def test_a_driver_without_accelerators_takes_no_part() -> None:
     pods = [pod("driver", 0, 0, "h5", gpus=0), pod("workers", 0, 0, "h0"), pod("workers", 1, 0, "h2")]
-    where = NET.where(JOBSET, pods)
-    assert where is not None
-    assert where.hosts.tolist() == [0, 2]
+    at = where(NET, JOBSET, pods)
+    assert at is not None
+    assert at.hosts.tolist() == [0, 2]
 
 
 def test_without_accelerators_every_pod_is_a_rank() -> None:
-    where = NET.where(JOBSET, [pod("workers", i, 0, f"h{i}", gpus=0) for i in (1, 0)])
-    assert where is not None
-    assert (where.hosts.tolist(), where.ranks, where.least) == ([0, 1], 1, 2)
+    at = where(NET, JOBSET, [pod("workers", i, 0, f"h{i}", gpus=0) for i in (1, 0)])
+    assert at is not None
+    assert (at.hosts.tolist(), at.ranks, at.least) == ([0, 1], 1, 2)
 
 
 def test_no_pods_or_hosts_of_nobody() -> None:
-    assert NET.where(JOBSET, []) is None
-    assert NET.where(JOBSET, [pod("workers", 0, 0, "elsewhere")]) is None
+    assert where(NET, JOBSET, []) is None
+    assert where(NET, JOBSET, [pod("workers", 0, 0, "elsewhere")]) is None
 
 
 def test_the_latest_pod_of_each_rank() -> None:

@@ -25,8 +25,7 @@ def test_lines() -> None:
     assert placement.lines(row()) == [
         "placement: 16 machines, 128 ranks",
         "  racks: 4 (2 would do); the ring of its ranks leaves a rack 9 times (at best 2)",
-        "  all-reduce of 1Gi on ib_h100: 12.5ms here (ring, bound by rack), 5ms at best, "
-        "10ms on a random placement",
+        "  all-reduce of 1Gi on ib_h100: 12.5ms here (ring, bound by rack), 5ms at best, 10ms at random",
     ]
     one = row(machines=1, ranks=1, allReduce=None)
     one["tiers"] = [{"tier": "rack", "switches": 1, "least": 1, "crossings": 0, "leastCrossings": 0}]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import jobsim
-from jobsim.hardware.gang import Network
 from jobsim.hardware.price import USUAL_BYTES
+from jobsim.hardware.topology import Topology
 from jobsim.scenario.fleet import fleet_of
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.network import network_of
@@ -17,7 +17,7 @@ from tests.runtime.lab import jobset
 GPUS = {"container": {"resources": {"limits": {"nvidia.com/gpu": 8}}}}
 
 
-def network(scenario: Scenario) -> Network:
+def network(scenario: Scenario) -> Topology:
     found = network_of(scenario, fleet_of(scenario).nodes)
     assert found is not None
     return found
@@ -32,15 +32,13 @@ def test_pools_say_what_machines_are() -> None:
             {"pool": "c", "shape": {"cpu": 8, "memory": "1Gi", "accelerators": {"x.io/npu": 4}}, "nodes": 1},
         ]
     )
-    net = network(lab)
-    topology = net.topology
+    topology = network(lab)
     assert [len(level.names) for level in topology.levels] == [6, 4]
     kinds = [topology.machine(topology.number_of[name]) for name in ("a-7", "b-2", "c-0")]
     assert [m.fabric for m in kinds] == ["ib_h100", "ib_a100", ""]
     assert [m.nic for m in kinds] == [50.0, 25.0, 0.0]
     assert topology.levels[0].up.tolist() == [400.0] * 4 + [600.0, 0.0]
     assert topology.levels[1].up.tolist() == [200.0] * 2 + [600.0, 0.0]
-    assert "x.io/npu" in net.devices
 
 
 def test_node_manifests_say_it_by_their_labels() -> None:
@@ -53,7 +51,7 @@ def test_node_manifests_say_it_by_their_labels() -> None:
         "node.kubernetes.io__instance-type": "p5.48xlarge",
         "topology.k8s.aws__network-node-layer-3": "s1",
     }
-    net = network(Scenario(manifests=[node("n0", **instance), node("n1")])).topology
+    net = network(Scenario(manifests=[node("n0", **instance), node("n1")]))
     assert [net.machine(i).fabric for i in (0, 1)] == ["efa_h100", ""]
     assert net.machine(1).accelerators == 4
     assert net.levels[0].names == ("s1", "-")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobsim.errors import InputErrors, NotYetError
+from jobsim.errors import InputErrors
 from jobsim.scenario import Scenario
 
 HERE = Path(__file__).parent
@@ -34,14 +34,6 @@ def errors(text: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize(("text", "expected"), cases("bad_scenarios.yaml"))
 def test_one_error(text: str, expected: str, tmp_path: Path) -> None:
     assert errors(text, tmp_path) == ["s.yaml:" + expected.replace("FOLDER", str(tmp_path))]
-
-
-@pytest.mark.parametrize(("text", "expected"), cases("not_yet.yaml"))
-def test_not_yet(text: str, expected: str, tmp_path: Path) -> None:
-    refused = caught_in("fleet: [{pool: h, shape: cpu-16, nodes: 2}]\n" + text, tmp_path).errors
-    assert all(isinstance(error, NotYetError) for error in refused)
-    shown = [str(error).removeprefix(f"{tmp_path}/") for error in refused]
-    assert f"s.yaml:4: {expected} not simulated yet" in shown
 
 
 def test_all_errors_come_at_once_in_the_order_of_lines(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ class Shape(Struct, kw_only=True):
         Adapters of the accelerators' network; 0: unknown.
     nic_gbps : float
         Line rate of one, Gb/s one way.
+    peak_tflops : float
+        Peak of one accelerator, dense bf16 TFLOP/s; 0: unknown.
     machine_type : str
         The platform's own name of it.
     topologies : mapping of str to int
@@ -69,6 +71,7 @@ class Shape(Struct, kw_only=True):
     domain: int = 0
     nics: int = 0
     nic_gbps: float = 0.0
+    peak_tflops: float = 0.0
     machine_type: str = ""
     topologies: Mapping[str, int] = {}
     pod: str = ""
@@ -136,7 +139,7 @@ def faults(one: Shape) -> Iterator[tuple[str, str]]:
     for field, number in (("domain", one.domain), ("nics", one.nics), ("pods", one.pods - 1)):
         if number < 0:
             yield field, f"{number} is too small ({'1' if field == 'pods' else '0'} or more)"
-    for field, rate in (("nicGbps", one.nic_gbps), ("ici", one.ici)):
+    for field, rate in (("nicGbps", one.nic_gbps), ("ici", one.ici), ("peakTflops", one.peak_tflops)):
         if not (math.isfinite(rate) and rate >= 0):
             yield field, f"{rate} is no rate (0 or more)"
     if one.nics and not one.nic_gbps:

@@ -39,6 +39,10 @@ class Machine(NamedTuple):
         Of the tiers from the rack outwards; missing ones are 1.
     torus : tuple of int
         TPU: chips along each axis of the slice that it is part of.
+    peak_tflops : float
+        Peak of one accelerator, TFLOP/s; 0: unknown.
+    pool : str
+        Machines that a job can have instead of each other.
     """
 
     accelerators: int = 0
@@ -48,6 +52,8 @@ class Machine(NamedTuple):
     fabric: str = ""
     oversubscription: tuple[float, ...] = ()
     torus: tuple[int, ...] = ()
+    peak_tflops: float = 0.0
+    pool: str = ""
 
 
 class Host(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from jobsim.api import quantity
 from jobsim.api.core import Node
 from jobsim.hardware import slices
 from jobsim.hardware.catalogue import Fabric, Shape
@@ -37,7 +36,6 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
 DOMAINS = ("nvidia.com/gpu.clique", "network.topology.nvidia.com/accelerator")
 #: Labels by which a node tells what machine it is, of those that shapes carry.
 KINDS = ("node.kubernetes.io/instance-type", "nvidia.com/gpu.product")
-TPU_TOPOLOGY = "cloud.google.com/gke-tpu-topology"
 NOWHERE = "-"
 
 
@@ -84,11 +82,6 @@ def family(labels: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
     return ()
 
 
-def devices(node: Node, known: Iterable[str]) -> int:
-    """Return how many accelerators a node has, of the resources that shapes call so."""
-    return sum(quantity.value(node.status.capacity[name]) for name in known if name in node.status.capacity)
-
-
 def guess(node: Node, shapes: Mapping[str, Shape]) -> Shape | None:
     """Return the shape of the catalogue that a node's labels name, or None."""
     labels = node.metadata.labels
@@ -121,7 +114,7 @@ def machine_of(
     if fabric is not None and count:
         nic = fabric.dcn / count if fabric.kind == "torus" else fabric.nic
     domain = shape.domain or count
-    part_of = slices.named(shape, {**shape.labels, **labels}, TPU_TOPOLOGY)
+    part_of = slices.named(shape, {**shape.labels, **labels})
     return Machine(
         accelerators=count,
         nic=nic,
@@ -130,4 +123,5 @@ def machine_of(
         fabric="" if fabric is None else fabric.name,
         oversubscription=oversubscription,
         torus=part_of.shape if part_of else (),
+        peak_tflops=shape.peak_tflops,
     )

@@ -9,7 +9,7 @@ Source: models of networks, section 2.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -100,13 +100,6 @@ def spread(level: Level, hosts: IntArray) -> FloatArray:
     return inside * (count - inside) / max(1, count - 1)
 
 
-def expected_crossings(level: Level, hosts: IntArray, count: int) -> FloatArray:
-    """Return the mean crossings of a ring through so many of some hosts, drawn and ordered at random."""
-    inside = np.bincount(level.of_host[hosts], minlength=len(level.names))
-    total = len(hosts)
-    return count * inside * (total - inside) / max(1, total * (total - 1))
-
-
 def loads(topology: Topology, where: Footprint, *, everybody: bool = False) -> Loads:
     """Return what a job puts on each up-link at its full line rate, GB/s by the link's number.
 
@@ -120,11 +113,13 @@ def loads(topology: Topology, where: Footprint, *, everybody: bool = False) -> L
     return _loads(topology.levels, [pattern(level, where.hosts) for level in topology.levels], where.rate)
 
 
-def random_loads(topology: Topology, where: Footprint) -> Loads:
-    """Return the mean loads of a ring of the job's domains anywhere among machines of its kind."""
-    hosts = candidates(topology, where.machine)
-    means = [expected_crossings(level, hosts, where.domains) for level in topology.levels]
-    return _loads(topology.levels, means, where.rate)
+def anywhere(topology: Topology, where: Footprint, draw: Callable[[int], IntArray]) -> Footprint:
+    """Return the job on domains of its kind that were drawn, in the order in which they were.
+
+    ``draw`` returns the numbers below some number in random order.
+    """
+    hosts = candidates(topology, where)
+    return where._replace(hosts=hosts[draw(len(hosts))[: where.domains]])
 
 
 def _loads(levels: Sequence[Level], times: Sequence[IntArray | FloatArray], rate: float) -> Loads:
@@ -138,17 +133,20 @@ def _loads(levels: Sequence[Level], times: Sequence[IntArray | FloatArray], rate
     return found
 
 
-def candidates(topology: Topology, machine: Machine) -> IntArray:
-    """Return one host of each scale-up domain whose machines are of a kind."""
-    kind = topology.machines.index(machine)
-    of_kind = np.flatnonzero(topology.machine_of == kind)
-    _, first = np.unique(topology.domain_of[of_kind], return_index=True)
-    return of_kind[np.sort(first)]
+def candidates(topology: Topology, where: Footprint) -> IntArray:
+    """Return one host of each domain that a job could have: of its kind, or any if those are too few."""
+    kind = topology.machines.index(where.machine)
+    alike = topology.machine_of == kind
+    for hosts in (np.flatnonzero(alike), np.arange(len(topology.hosts))):
+        _, first = np.unique(topology.domain_of[hosts], return_index=True)
+        if len(first) >= where.domains:
+            break
+    return hosts[np.sort(first)]
 
 
 def best(topology: Topology, where: Footprint) -> Footprint:
     """Return the job packed as tightly as an empty cluster lets it: few switches, each visited once."""
-    hosts = candidates(topology, where.machine)
+    hosts = candidates(topology, where)
     packed = _pack(list(reversed(topology.levels)), hosts, where.least)
     ranks = -(-where.domains * where.ranks // len(packed))
     machines = min(where.machines, len(packed) * -(-ranks // max(1, where.machine.accelerators)))

@@ -7,6 +7,7 @@ from typing import Any
 from jobsim.api.core import Taint
 from jobsim.hardware import catalogue
 from jobsim.hardware.catalogue import Shape
+from jobsim.hardware.slices import TPU_TOPOLOGY, slice_of
 from jobsim.scenario.check import Either, Key, Leaf, ListOf, MapOf, Record, Schema, shown
 from jobsim.scenario.leaves import LABEL_KEY, LABEL_VALUE, NAME, QUANTITY, choice, number, whole
 from jobsim.scenario.model import Oversubscription, Pool
@@ -76,6 +77,8 @@ def _pool(**fields: Any) -> Pool:
         raise ValueError("a flat pool has no racks and blocks (nodes alone, or nodesPerRack with them)")
     if pool.size > MAX_NODES:
         raise ValueError(f"{pool.size} nodes are too many (at most {MAX_NODES})")
+    if pool.shape.topologies and TPU_TOPOLOGY in pool.labels:
+        slice_of(pool.shape, pool.labels[TPU_TOPOLOGY])
     return pool
 
 

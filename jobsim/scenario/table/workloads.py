@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobsim import laws
-from jobsim.scenario.check import Either, Forms, Key, Leaf, ListOf, Object, Record
+from jobsim.scenario.check import Either, Forms, Key, Leaf, ListOf, Record
 from jobsim.scenario.leaves import (
     BOOLEAN,
     LAW,
@@ -27,6 +27,7 @@ from jobsim.scenario.model import (
     WorkloadMatch,
     WorkloadSpec,
 )
+from jobsim.scenario.table.step_model import STEP_MODEL
 
 
 def _every(raw: Any) -> tuple[int, int]:
@@ -88,7 +89,7 @@ def _workload(**fields: Any) -> WorkloadSpec:
     return workload
 
 
-_STEP_MODEL = {"model": (Object("a model description"), lambda value: StepModel(model=value))}
+_STEP_MODEL = {"model": (STEP_MODEL, lambda value: value)}
 WORKLOAD = Record(
     _workload,
     {

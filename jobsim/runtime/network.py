@@ -1,0 +1,161 @@
+"""Steps that wait for the network: priced where the gang is, and again when neighbours come and go.
+
+A gang whose steps exchange something loads the up-links of the switches that it spreads over, as long as it
+steps.  Rates are max-min fair shares (``hardware.contention``); a change solves again only those that it can
+reach, and only they get a new pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from jobsim.api._struct import Struct, replace
+from jobsim.api.jobset import JobSet
+from jobsim.api.pod import Pod
+from jobsim.apiserver.store import Store
+from jobsim.hardware import gang as ranks
+from jobsim.hardware.contention import Shares, alone
+from jobsim.hardware.price import Exchange, demands, exposed_s, most
+from jobsim.hardware.step_model import StepModel, training_step
+from jobsim.hardware.topology import Topology
+from jobsim.hardware.topology.placement import Footprint, Loads, best
+from jobsim.runtime.gang import Gang, Key
+from jobsim.units import SECOND
+
+#: Who is to blame for steps that take longer than they should, when no machine is.
+NETWORK = "network"
+
+
+class Exchanging(Struct):
+    """What a workload's steps send.
+
+    Parameters
+    ----------
+    key : (str, str)
+        Namespace and name of the JobSet.
+    compute_ns : int
+        Time of a step without the network; 0 with a model.
+    exchanges : tuple of Exchange
+        Added to each step.
+    model : StepModel or None
+        Gives the step's time, computing and what it exchanges.
+    own_peak : bool
+        Whether the model says its accelerators' peak; else the machines do.
+    useful_ns : int
+        Nominal step time until the work is done, where the file says that instead of steps; else 0.
+    """
+
+    key: Key
+    compute_ns: int = 0
+    exchanges: tuple[Exchange, ...] = ()
+    model: StepModel | None = None
+    own_peak: bool = False
+    useful_ns: int = 0
+
+    @property
+    def patterns(self) -> tuple[Exchange, ...]:
+        """All collectives of a step, by kind: what decides which links are loaded."""
+        model = self.model
+        if model is None:
+            return self.exchanges
+        expert = (Exchange("all-to-all", 1.0),) if model.expert > 1 and model.moe_layers else ()
+        return (*self.exchanges, Exchange("all-reduce", 1.0), *expert)
+
+    def step_ns(self, where: Footprint, share: float) -> int:
+        """Return the time of a step somewhere, at a share of the line rate there."""
+        seconds = exposed_s(self.exchanges, where, share)
+        if self.model is not None:
+            peak = self.model.peak_tflops if self.own_peak else where.machine.peak_tflops
+            model = replace(self.model, peak_tflops=peak)
+            seconds += training_step(model, fabric=where.machine.fabric, share=share).seconds
+        return max(1, self.compute_ns + round(seconds * SECOND))
+
+
+class _Stand(NamedTuple):
+    """A gang's place: what it sends, where it is, what it asks of links, and the most that it can use."""
+
+    sends: Exchanging
+    where: Footprint
+    loads: Loads
+    cap: float
+
+
+class Congestion:
+    """The network under all gangs of a run.
+
+    Parameters
+    ----------
+    topology : Topology or None
+        None: nobody exchanges anything.
+    exchanging : iterable of Exchanging
+    store : Store
+    set_pace : callable
+        ``(key, ns)``: lets a gang's steps take that long from now on.
+    warn : callable
+        Takes what the user should know.
+    """
+
+    def __init__(
+        self,
+        topology: Topology | None,
+        exchanging: Iterable[Exchanging],
+        store: Store,
+        set_pace: Callable[[Key, int], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._topology = topology
+        self._sends: Mapping[Key, Exchanging] = {each.key: each for each in exchanging} if topology else {}
+        self._store = store
+        self._set_pace = set_pace
+        self._warn = warn
+        self._stands: dict[Key, _Stand] = {}
+        self._nominal: dict[str, None] = {}
+        if topology is not None:
+            self._links = topology.links
+            self._shares: Shares[Key] = Shares(self._links)
+
+    def settle(self, gang: Gang) -> None:
+        """Take in where a gang is that is whole now; the first time also what its steps should take."""
+        sends = self._sends.get(gang.key)
+        topology, jobset = self._topology, self._store.get(JobSet, *gang.key)
+        if sends is None or topology is None or jobset is None:
+            return
+        pods = self._store.by_index(Pod, "jobset", f"{gang.key[0]}/{gang.key[1]}")
+        members = ranks.latest(pod for pod in pods if pod.uid in gang.ready)
+        where = ranks.where(topology, jobset, members)
+        if where is None or not where.machine.fabric:
+            self._stands.pop(gang.key, None)
+            self._say_unpriced(gang)
+            return
+        loads = demands(topology, where, sends.patterns)
+        self._stands[gang.key] = _Stand(sends, where, loads, most(where))
+        if jobset.uid not in self._nominal:
+            self._nominal[jobset.uid] = None
+            packed = best(topology, where)
+            share = alone(demands(topology, packed, sends.patterns), self._links, most(packed))
+            nominal_ns = sends.step_ns(packed, share)
+            steps = -(-sends.useful_ns // nominal_ns) if sends.useful_ns else gang.workload.steps
+            gang.workload = replace(gang.workload, step_ns=nominal_ns, steps=steps)
+
+    def _say_unpriced(self, gang: Gang) -> None:
+        name = f"{gang.key[0]}/{gang.key[1]}"
+        self._warn(
+            f"workload of jobset {name}: its pods are on nodes of no known fabric; steps cost no network"
+        )
+
+    def enter(self, gang: Gang) -> None:
+        """Let a gang begin to step: it loads its links, and others may slow down."""
+        stand = self._stands.get(gang.key)
+        if stand is not None and gang.key not in self._shares.rates:
+            self._tell(self._shares.put(gang.key, stand.loads, stand.cap))
+
+    def leave(self, key: Key) -> None:
+        """Let a gang stop: others may go faster."""
+        if self._stands and key in self._shares.rates:
+            self._tell(self._shares.drop(key))
+
+    def _tell(self, rates: Mapping[Key, float]) -> None:
+        for key in sorted(rates):
+            stand = self._stands[key]
+            self._set_pace(key, stand.sends.step_ns(stand.where, rates[key]))

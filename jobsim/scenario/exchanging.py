@@ -1,0 +1,90 @@
+"""Workloads that use the network: checked against the fleet and the JobSets, and in the runtime's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from jobsim import laws
+from jobsim.api import codec, quantity
+from jobsim.api.devices import of_pod
+from jobsim.api.jobset import JobSet
+from jobsim.hardware.price import Exchange
+from jobsim.runtime.gang import wanted_pods
+from jobsim.runtime.network import Exchanging
+from jobsim.scenario import model
+from jobsim.scenario.check import Finding
+from jobsim.scenario.compose import Where
+from jobsim.scenario.manifests import Manifest
+
+#: The Scenario's words for what collectives are called by another.
+_OPS = {"send": "send-recv"}
+
+
+def exchanging(spec: model.WorkloadSpec) -> Exchanging:
+    """Return what a workload's steps send."""
+    step = spec.step
+    return Exchanging(
+        key=(spec.match.namespace, spec.match.jobset),
+        compute_ns=0 if isinstance(step, model.StepModel) else max(1, round(laws.mean(step))),
+        exchanges=tuple(
+            Exchange(_OPS.get(each.op, each.op), quantity.value(each.bytes), each.overlap)
+            for each in spec.collectives
+        ),
+        model=step.model if isinstance(step, model.StepModel) else None,
+        own_peak=isinstance(step, model.StepModel) and step.own_peak,
+        useful_ns=spec.useful,
+    )
+
+
+def findings(good: Mapping[str, Any], manifests: Sequence[Manifest]) -> Iterator[Finding]:
+    """Yield what keeps a workload from being priced: no fabric, no peak, another number of accelerators."""
+    fleet: Sequence[model.Pool] = good.get("fleet") or ()
+    workloads: Sequence[model.WorkloadSpec] = good.get("workloads", ())
+    nodes = any(manifest.kind == "Node" for manifest in manifests)
+    for i, spec in enumerate(workloads):
+        if not spec.on_network:
+            continue
+        step = spec.step if isinstance(spec.step, model.StepModel) else None
+        path: Where = ("workloads", i, *(("step", "model") if step is not None else ("collectives",)))
+        pools = [pool for pool in fleet if pool.fabric or pool.shape.fabric]
+        if not pools and not nodes:
+            text = "there is no network to price it on (a fleet of a shape with a fabric, or fabric: NAME)"
+            yield Finding(path, text)
+        elif step is not None:
+            yield from _model(path, step, spec, pools, manifests)
+
+
+def _model(
+    path: Where,
+    step: model.StepModel,
+    spec: model.WorkloadSpec,
+    pools: Sequence[model.Pool],
+    manifests: Sequence[Manifest],
+) -> Iterator[Finding]:
+    if not step.own_peak and not all(pool.shape.peak_tflops for pool in pools):
+        text = "peakTflops is missing, and the fleet's shape does not say it (or accelerator: NAME)"
+        yield Finding(path, text)
+    asked = _asked(spec, manifests)
+    if asked and asked != step.model.accelerators:
+        shape = " x ".join(f"{name} {getattr(step.model, name)}" for name in ("data", "tensor", "pipeline"))
+        text = f"it runs on {step.model.accelerators} accelerators ({shape}), the gang's pods have {asked}"
+        yield Finding(path, f"{text} (the same number)")
+
+
+def _asked(spec: model.WorkloadSpec, manifests: Sequence[Manifest]) -> int:
+    """Return how many accelerators the pods of a gang ask for; 0: nobody knows."""
+    total = 0
+    for manifest in manifests:
+        if manifest.kind != "JobSet" or manifest.name != spec.match.jobset:
+            continue
+        try:
+            jobset = codec.from_dict(codec.prune_nulls(manifest.data))
+        except codec.DecodeError:
+            return 0
+        assert isinstance(jobset, JobSet)
+        wanted = spec.match.replicated_jobs or tuple(rjob.name for rjob in jobset.spec.replicated_jobs)
+        for rjob in jobset.spec.replicated_jobs:
+            if rjob.name in wanted:
+                total += wanted_pods(jobset, (rjob.name,)) * of_pod(rjob.template.spec.template.spec)
+    return total
