@@ -238,6 +238,8 @@ class Server:
 
 def _patched(old: Object, patch: Mapping[str, Any]) -> Object:
     """Return an object with a merge patch applied; a patch of the wrong shape is an Invalid."""
+    if (annotations := _only_annotations(patch)) is not None:
+        return old.with_meta(annotations={**old.metadata.annotations, **annotations})
     merged = merge_patch(codec.to_dict(old), patch)
     if merged.get("apiVersion") != old.api_version or merged.get("kind") != old.kind:
         raise ApiError("BadRequest", "the kind of an object cannot be patched")
@@ -247,6 +249,18 @@ def _patched(old: Object, patch: Mapping[str, Any]) -> Object:
         info = KINDS.get(old.kind)
         group = f"{old.kind}.{info.group}" if info and info.group else old.kind
         raise ApiError("Invalid", f'{group} "{old.name}" is invalid: patch: Invalid value: {err}') from None
+
+
+def _only_annotations(patch: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the annotations that a patch sets if it does nothing else: agents ask for that in masses."""
+    if list(patch) != ["metadata"] or not isinstance(patch["metadata"], Mapping):
+        return None
+    if list(patch["metadata"]) != ["annotations"]:
+        return None
+    annotations = patch["metadata"]["annotations"]
+    if not isinstance(annotations, dict) or not all(type(text) is str for text in annotations.values()):
+        return None
+    return annotations
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
