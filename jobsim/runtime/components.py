@@ -22,6 +22,7 @@ from jobsim.controllers import (
     taint_eviction,
 )
 from jobsim.controllers.job import orphans, ttl
+from jobsim.controllers.jobset import in_place_pods
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.controllers.timing import NAMESPACE_WORKERS, REAL, Timing
 from jobsim.runtime.controller import Core
@@ -29,13 +30,17 @@ from jobsim.runtime.controller import Core
 
 def jobset_core(gates: Gates) -> Core:
     """Return the JobSet controller (one worker, C-QUE-02)."""
-    memo = jobset.Memo()
+    memo, in_place = jobset.Memo(), gates.in_place_restart
     return Core(
         name="jobset",
-        kinds=("JobSet", "Job", "Service", *(("Pod",) if gates.in_place_restart else ())),
+        kinds=("JobSet", "Job", "Service", *(("Pod",) if in_place else ())),
         wakes=lambda event, reader: jobset.wakes(event, reader, gates),
-        observe=lambda reader, namespace, name, memory: jobset.observe(reader, namespace, name, gates, memo),
+        observe=lambda reader, namespace, name, memory: jobset.observe(
+            reader, namespace, name, gates, memo, memory
+        ),
         reconcile=lambda seen, now: jobset.reconcile(seen, now, gates),
+        note=in_place_pods.note if in_place else None,
+        memory_of=in_place_pods.memory_of if in_place else None,
         pull_forward=True,
     )
 

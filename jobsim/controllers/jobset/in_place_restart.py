@@ -5,13 +5,11 @@ Source: jobset pkg/controllers/in_place_restart.go @08dfbdfd; C-IPR-*.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from jobsim.api.gofmt import atoi, int32
+from jobsim.api.gofmt import int32
 from jobsim.api.jobset import IN_PLACE_RESTART_ATTEMPT, FailurePolicy, JobSet
-from jobsim.api.pod import Pod
 from jobsim.controllers.jobset.conditions import fail
 from jobsim.controllers.jobset.draft import Draft, PassError
+from jobsim.controllers.jobset.in_place_pods import PodSummary
 
 
 def uses_in_place_restart(jobset: JobSet) -> bool:
@@ -20,7 +18,7 @@ def uses_in_place_restart(jobset: JobSet) -> bool:
     return policy is not None and policy.restart_strategy == "InPlaceRestart"
 
 
-def restart_in_place(draft: Draft, policy: FailurePolicy, pods: Sequence[Pod]) -> None:
+def restart_in_place(draft: Draft, policy: FailurePolicy, pods: PodSummary) -> None:
     """Move the attempts on, or fail when restarts are used up (C-IPR-03..10).
 
     Raises
@@ -28,23 +26,26 @@ def restart_in_place(draft: Draft, policy: FailurePolicy, pods: Sequence[Pod]) -
     PassError
         An attempt is no number, or the pods cannot be counted.
     """
-    if _restart_count_max(pods) > policy.max_restarts:
+    if pods.restarts_max > policy.max_restarts:
         _fail_for_restarts(draft)
         return
-    attempts = _attempts(pods)
+    if pods.bad:
+        raise PassError(
+            f"invalid value for annotation {IN_PLACE_RESTART_ATTEMPT}, must be non-negative integer"
+        )
     uncounted = int32(draft.restarts - draft.restarts_count_towards_max)
-    if int32(max(attempts, default=0) - uncounted) > policy.max_restarts:
+    if int32(pods.highest - uncounted) > policy.max_restarts:
         _fail_for_restarts(draft)
         return
     expected = _expected_pods(draft.jobset)
-    if attempts and len(attempts) == expected and min(attempts) == max(attempts):
-        if draft.current_attempt != attempts[0]:
-            draft.current_attempt = attempts[0]
+    if pods.count and pods.count == expected and pods.lowest == pods.highest:
+        if draft.current_attempt != pods.highest:
+            draft.current_attempt = pods.highest
             draft.dirty = True
         return
-    if not attempts or max(attempts) == 0:
+    if not pods.count or pods.highest == 0:
         return
-    outdated = max(attempts) - 1
+    outdated = pods.highest - 1
     if draft.previous_attempt is None or outdated > draft.previous_attempt:
         draft.previous_attempt = outdated
         draft.dirty = True
@@ -53,35 +54,6 @@ def restart_in_place(draft: Draft, policy: FailurePolicy, pods: Sequence[Pod]) -
 def _fail_for_restarts(draft: Draft) -> None:
     """Set Failed; here the message names no Job (C-IPR-04, C-IPR-06)."""
     fail(draft, "ReachedMaxRestarts", "jobset failed due to reaching max number of restarts")
-
-
-def _restart_count_max(pods: Sequence[Pod]) -> int:
-    """Return the highest restart count of any container of any pod (C-IPR-03)."""
-    return max(
-        (
-            container.restart_count
-            for pod in pods
-            for statuses in (pod.status.init_container_statuses, pod.status.container_statuses)
-            for container in statuses
-        ),
-        default=0,
-    )
-
-
-def _attempts(pods: Sequence[Pod]) -> list[int]:
-    """Return the attempts that the pods' agents have announced (C-IPR-05)."""
-    attempts = []
-    for pod in pods:
-        text = pod.metadata.annotations.get(IN_PLACE_RESTART_ATTEMPT)
-        if text is None or pod.status.phase == "Failed":
-            continue
-        attempt = atoi(text)
-        if attempt is None or attempt < 0:
-            raise PassError(
-                f"invalid value for annotation {IN_PLACE_RESTART_ATTEMPT}, must be non-negative integer"
-            )
-        attempts.append(int32(attempt))
-    return attempts
 
 
 def _expected_pods(jobset: JobSet) -> int:

@@ -20,6 +20,7 @@ from jobsim.apiserver import index
 from jobsim.controllers.jobset.child import Children, Memo, children_of
 from jobsim.controllers.jobset.construct import subdomain
 from jobsim.controllers.jobset.gates import Gates
+from jobsim.controllers.jobset.in_place_pods import PodSummary, PodTally, summarise
 from jobsim.controllers.jobset.in_place_restart import uses_in_place_restart
 
 _GROUP = JobSet.API_VERSION.partition("/")[0]
@@ -41,6 +42,8 @@ class Seen(Struct, kw_only=False):
         The pods labelled with this JobSet's name (C-IPR-02); read for in-place restart only.
     known : Children or None
         The children as they were looked at already; None: look at them.
+    counted : PodSummary or None
+        What in-place restart asks of the pods, as it was kept; None: look at them.
     """
 
     jobset: JobSet
@@ -48,6 +51,11 @@ class Seen(Struct, kw_only=False):
     service_exists: bool = False
     pods: Sequence[Pod] = ()
     known: Children | None = None
+    counted: PodSummary | None = None
+
+    def summary(self) -> PodSummary:
+        """Return what in-place restart asks of the pods."""
+        return summarise(self.pods) if self.counted is None else self.counted
 
     def looked_at(self) -> Children:
         """Return what decisions ask of each child."""
@@ -56,13 +64,22 @@ class Seen(Struct, kw_only=False):
         return children_of(self.jobset, self.children)
 
 
-def observe(reader: Reader, namespace: str, name: str, gates: Gates, memo: Memo | None = None) -> Seen | None:
+def observe(
+    reader: Reader,
+    namespace: str,
+    name: str,
+    gates: Gates,
+    memo: Memo | None = None,
+    tally: PodTally | None = None,
+) -> Seen | None:
     """Return what a decision about one JobSet reads, or None when the JobSet is gone (C-REC-01).
 
     Parameters
     ----------
     memo : Memo or None
         What the caller keeps from look to look; changes nothing but the cost.
+    tally : PodTally or None
+        The pods as the caller was told of them; the same.
     """
     memo = Memo() if memo is None else memo
     jobset = reader.get(JobSet, namespace, name)
@@ -78,7 +95,8 @@ def observe(reader: Reader, namespace: str, name: str, gates: Gates, memo: Memo 
         children=known.jobs,
         known=known,
         service_exists=reader.get(Service, namespace, subdomain(jobset)) is not None,
-        pods=_pods(reader, jobset, gates),
+        pods=_pods(reader, jobset, gates) if tally is None else (),
+        counted=None if tally is None else tally.summary(),
     )
 
 

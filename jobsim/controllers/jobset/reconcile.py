@@ -111,7 +111,7 @@ def _run_children(
         resume_jobs(draft, active, statuses)
     policy = seen.jobset.spec.failure_policy
     if policy is not None and draft.gates.in_place_restart and uses_in_place_restart(seen.jobset):
-        restart_in_place(draft, policy, seen.pods)
+        restart_in_place(draft, policy, seen.summary())
 
 
 class _AfterScaling(Struct):
