@@ -102,6 +102,8 @@ class _Look:
         #: Of each Job its name, and what it is if it is a child.
         self._names: list[str] = []
         self._children: list[Child | None] = []
+        #: The same by name, in that order; None: not made since a Job came or went.
+        self._by_name: dict[str, Child | None] | None = None
         self._strangers = 0
         self._kinds: dict[tuple[int, str], int] = {}
         self._shares: dict[Share, int] = {}
@@ -118,10 +120,14 @@ class _Look:
         self._jobs = jobs
         pairs = zip(self._names, self._children, strict=True)
         if self._strangers:
+            # One of them may have a child's name, in another namespace.
+            self._by_name = None
             by_name = {name: child for name, child in pairs if child is not None}
             jobs = [child.job for child in by_name.values()]
         else:
-            by_name = dict(pairs)  # type: ignore[arg-type]
+            if self._by_name is None:
+                self._by_name = dict(pairs)
+            by_name = self._by_name.copy()  # type: ignore[assignment]
         return Children(by_name, self._wanted, jobs, dict(self._kinds), dict(self._shares))
 
     def _replace(self, first: int, end: int, fresh: Sequence[Job], shares: Shares) -> None:
@@ -138,7 +144,12 @@ class _Look:
                 child = child_of(job, shares) if self._is_child(job) else None
                 self._note(child, 1)
                 added.append(child)
-        self._names[first:end] = [job.metadata.name for job in fresh]
+        names = [job.metadata.name for job in fresh]
+        if names != self._names[first:end]:
+            self._by_name = None
+        elif self._by_name is not None:
+            self._by_name.update(zip(names, added, strict=True))
+        self._names[first:end] = names
         self._children[first:end] = added
 
     def _note(self, child: Child | None, amount: int) -> None:

@@ -43,9 +43,11 @@ def resume_jobs(draft: Draft, active: Sequence[Job], statuses: Statuses) -> None
     """Resume suspended Jobs, replicated job by replicated job (C-SUS-04)."""
     ordered = in_order(draft.jobset)
     suspended: dict[str, list[Job]] = {}
-    for job in active:
-        if job.spec.suspend:
-            suspended.setdefault(job.metadata.labels.get(REPLICATED_JOB_NAME, ""), []).append(job)
+    # Most often nothing is suspended; Jobs of a nameless replicated job are not counted (C-STS-01).
+    if "" in statuses or any(status.suspended for status in statuses.values()):
+        for job in active:
+            if job.spec.suspend:
+                suspended.setdefault(job.metadata.labels.get(REPLICATED_JOB_NAME, ""), []).append(job)
     # Templates by name as in a Go map: of two replicated jobs of one name the last one counts.
     templates = {r.name: r.template.spec.template for r in draft.jobset.spec.replicated_jobs}
     chains: list[Chain] = []
