@@ -28,6 +28,7 @@ from jobsim.scenario import model
 from jobsim.scenario.build_failures import Failures
 from jobsim.scenario.exchanging import exchanging
 from jobsim.scenario.fleet import Fleet, fleet_of
+from jobsim.scenario.in_place import without_agent
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
 from jobsim.scenario.network import network_of
@@ -85,6 +86,8 @@ def build(
     )
     left_out = dict.fromkeys(m.kind for m in scenario.manifests if not strict and _only_a_file(m))
     notes = [f"left out, because it has no name and so is no object: {kind}" for kind in left_out]
+    if scenario.gates.in_place_restart:
+        notes += without_agent(scenario.manifests)
     return setup, (*scenario.notes, *notes, *failures.notes, *([nodes.note] if nodes.note else ()))
 
 

@@ -212,3 +212,52 @@ def test_a_container_that_comes_back_at_once_interrupts_training() -> None:
     )
     undone = [row["ns"] for row in lab.rows if row.get("note") == "undone"]
     assert undone == [599 * 10**9]
+
+
+def test_a_partial_success_keeps_the_rest_apart() -> None:
+    """C-AGT-10, C-BUG-42: a finished pod keeps its attempt and counts, so the others never meet again."""
+    pods = [
+        {"match": {"jobset": "train", "jobIndex": 0, "index": 0}, "run": "5m"},
+        {"match": {"jobset": "train"}, "run": "20m"},
+    ]
+    lab = run(in_place_jobset(max_restarts=1), failures=FAIL, pods=pods)
+    status = lab.js().status
+    assert (status.previous_in_place_restart_attempt, status.current_in_place_restart_attempt) == (0, 0)
+    # The startup probes give up, and the restarts that follow are too many.
+    assert status.terminal_state == "Failed"
+    assert lab.stop.at / 1e9 > 600 + 600
+
+
+def test_wrong_answers_to_an_agent() -> None:
+    """What could not be announced is announced again, with back-off (controller-runtime)."""
+    faults = [
+        {"error": "InternalError", "on": {"verb": "patch", "kind": "Pod"}, "nth": 1},
+        {"error": "Timeout", "applied": True, "on": {"verb": "patch", "kind": "Pod"}, "nth": 3},
+    ]
+    control = {"api": {"latency": "20ms", "job": {"qps": 0}, "scheduler": {"qps": 0}}}
+    for more in ({}, {"control": control}):
+        lab = run(in_place_jobset(), failures=FAIL, faults=faults, **more)
+        js = lab.js()
+        assert (js.status.terminal_state, js.status.current_in_place_restart_attempt) == ("Completed", 1)
+        assert lab.recorder.counts.summary()["created"] == 4
+        struck = [row["component"] for row in lab.rows if row.get("note") == "fault"]
+        assert struck == ["in-place-restart-agent"] * 2
+
+
+def test_a_node_that_comes_back() -> None:
+    """K-POD-54: its containers are found dead; the agent that starts announces the next attempt."""
+    failures = [{"at": "10m", "node": "n-0", "effect": "crash", "repair": "20s"}]
+    lab = run(in_place_jobset(), failures=failures)
+    js = lab.js()
+    assert (js.status.terminal_state, js.status.restarts) == ("Completed", 0)
+    assert js.status.current_in_place_restart_attempt == 1
+    assert lab.recorder.counts.summary()["created"] == 4
+
+
+def test_the_kubelets_stop_for_a_while() -> None:
+    """Agents run on without them; what they ask for is done when the kubelets are back."""
+    faults = [{"crash": {"component": "kubelet", "at": "600.5s", "down": "30s"}}]
+    lab = run(in_place_jobset(), failures=FAIL, faults=faults)
+    assert lab.js().status.terminal_state == "Completed"
+    assert lab.recorder.counts.summary()["created"] == 4
+    assert counts(lab) == [1, 1, 1, 1]
