@@ -132,9 +132,8 @@ def contiguous(domains: int, tiers: Sequence[Tier], order: Order) -> Limits:
         if domains <= tier.domains:
             break
         uplink = tier.domains / tier.oversubscription
-        # The last switch may be filled in part, and the load is largest for half of all domains.
-        rest = domains % tier.domains or tier.domains
-        most = max(expected_crossings(h, domains) for h in (tier.domains, rest))
+        # A switch that is filled in part has never more of a load than a full one.
+        most = expected_crossings(tier.domains, domains)
         ring = min(ring, Limit(uplink / (most if order == "random" else 1), tier.name))
         spread = min(spread, Limit(uplink / most, tier.name))
     return Limits(ring, spread)

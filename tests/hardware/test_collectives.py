@@ -44,6 +44,7 @@ ALL = list(fabrics())
         ("broadcast", 8, "chain", 6 + 10, 1e9 / 40e9),
         ("send-recv", 2, "direct", 1, 1e9 / 100e9),
         ("send-recv", (2, 1), "direct", 10, 1e9 / 10e9),
+        ("send-recv", (2, 4), "direct", 10, 1e9 / 10e9),
         ("all-reduce", (8, 1), "ring", 140, 1.75e9 / 10e9),
         ("all-reduce", (4, 4), "hierarchical", 2 * 3 + 2 * 3 * 10, 1.5e9 / 40e9),
         ("all-reduce", (4, 4), "halving-doubling", 2 * 2 + 2 * 2 * 10, 1.5e9 / 100e9 + 1.5e9 / 40e9),
@@ -124,6 +125,14 @@ def test_what_bounds_it() -> None:
     assert bottleneck("all-reduce", GIB, fabric="tpu_v5e", ranks=256) == "link"
     assert bottleneck("all-to-all", GIB, fabric="tpu_v5e", ranks=256) == "bisection"
     assert bottleneck("all-to-all", GIB, fabric="tpu_v5e", ranks=1024) == "dcn"
+
+
+def test_latency_is_the_bottleneck_where_it_is_more_than_half() -> None:
+    even = 6e-6 * 100e9 / 1.5  # Bytes at which a ring of four takes as long as its six steps.
+    found = [
+        collective_time("all-reduce", even * part, ranks=4, fabric=PLAIN).bottleneck for part in (0.9, 1.1)
+    ]
+    assert found == ["latency", "scale-up"]
 
 
 sizes = st.floats(0, 2**40)

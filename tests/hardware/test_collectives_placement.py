@@ -95,6 +95,20 @@ def test_oversubscription_costs_what_the_share_says() -> None:
     assert bound.bandwidth_s == pytest.approx(511 / 512 * GIB / (8 * 50e9 * inside.eff_net / 4))
 
 
+def test_an_all_to_all_goes_everywhere_in_any_order() -> None:
+    """In rack order a ring keeps its whole rate, and an all-to-all the share of the table."""
+    placed = Placement(RACKS, ranks=8, oversubscription=4)
+    costs = {
+        op: [
+            collective_time(op, GIB, fabric="ib_h100", **who).bandwidth_s
+            for who in ({"placement": placed}, {"ranks": (64, 8)})
+        ]
+        for op in ("all-gather", "all-to-all")
+    }
+    assert costs["all-gather"][0] == costs["all-gather"][1]
+    assert costs["all-to-all"][0] == pytest.approx(costs["all-to-all"][1] * 4 * 56 / 63)
+
+
 def test_other_jobs_and_ones_own_order_do_not_add_up() -> None:
     """The share of a rate that other jobs leave is of the same up-link: the smaller one holds."""
     placed = Placement(RACKS[::8] * 8, ranks=8, tiers=[rack(4)])

@@ -94,6 +94,40 @@ def test_without_wrap_an_axis_has_half_the_bandwidth() -> None:
     assert costs[1] == pytest.approx(2 * costs[0])
 
 
+@pytest.mark.parametrize(
+    ("op", "shape", "wrap", "hops"),
+    [
+        ("all-gather", (4, 4), False, 6),
+        ("all-gather", (16, 16), True, 16),
+        ("all-reduce", (4, 4), False, 12),
+        ("all-reduce", (1, 4), False, 6),
+        ("all-to-all", (4, 4), False, 6),
+    ],
+)
+def test_hops(op: str, shape: tuple[int, ...], wrap: bool, hops: int) -> None:
+    """A microsecond each, there and (for the all-reduce) back, beside four of launching."""
+    at = Torus(shape=shape, wraps=(wrap,) * len(shape))
+    cost = collective_time(op, 1, placement=at, fabric="tpu_v5e")
+    assert cost.latency_s == pytest.approx((4 + hops) * 1e-6)
+
+
+def test_latency_between_slices() -> None:
+    """A ring of slices: one step fewer than slices, twice for the all-reduce; an all-to-all likewise once."""
+    v5e = fabric("tpu_v5e")
+    for op, times in (("all-reduce", 2), ("all-gather", 1), ("all-to-all", 1)):
+        one, four = (collective_time(op, 1, placement=torus(v5e, 256, n), fabric=v5e) for n in (1, 4))
+        assert four.latency_s - one.latency_s == pytest.approx(times * 3 * v5e.a_hop * 1e-6)
+
+
+def test_an_all_to_all_over_slices_leaves_the_others_shares_to_the_network() -> None:
+    """A quarter of what a chip sends stays inside, three quarters go over its part of the host's adapter."""
+    v5e = fabric("tpu_v5e")
+    inside = collective_time("all-to-all", BIG, placement=torus(v5e, 256), fabric=v5e)
+    four = collective_time("all-to-all", BIG, placement=torus(v5e, 256, 4), fabric=v5e)
+    between = 0.75 * BIG / (v5e.dcn / v5e.host_chips * 1e9)
+    assert four.bandwidth_s == pytest.approx(inside.bandwidth_s / 4 + between)
+
+
 def test_slices_meet_over_the_data_centre_network() -> None:
     """Two v5p pods of 128 chips: each chip's share goes over a quarter of its host's 25 GB/s."""
     v5p = fabric("tpu_v5p")
