@@ -21,6 +21,8 @@ from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
 from jobsim.scenario.model import Pool
 
+#: Labels whose values are the names of the switches above a node, and the first letters of those.
+SWITCHES = {RACK: "r", BLOCK: "b", "topology.jobsim/core": "c"}
 PLATFORM = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
 DEFAULT_POOL = "default"
 
@@ -64,22 +66,36 @@ def pool_nodes(pool: Pool) -> Iterator[Node]:
         **shape.accelerators,
         **shape.resources,
     }
-    blocks, racks, size = (1, 1, pool.nodes) if pool.nodes else (pool.blocks, pool.racks, pool.nodes_per_rack)
-    number = 0
-    for rack in range(blocks * racks):
-        block_name, rack_name = f"{pool.pool}-b{rack // racks}", f"{pool.pool}-r{rack}"
-        labels = {
-            **PLATFORM,
-            BLOCK: block_name,
-            RACK: rack_name,
-            **shape.labels,
-            **dict.fromkeys(pool.block_labels, block_name),
-            **dict.fromkeys(pool.rack_labels, rack_name),
-            **pool.labels,
-        }
-        for _ in range(size):
-            yield make_node(f"{pool.pool}-{number}", labels, capacity, pool.taints)
-            number += 1
+    place, labels = None, {}
+    for number, at in enumerate(_places(pool)):
+        if at != place:
+            place, labels = at, _labels(pool, at)
+        yield make_node(f"{pool.pool}-{number}", labels, capacity, pool.taints)
+
+
+def _places(pool: Pool) -> Iterator[tuple[int, ...]]:
+    """Yield for each node the number of its rack, its block, and so on outwards."""
+    if pool.wired:
+        yield from pool.wired
+    elif pool.nodes:
+        yield from [(0, 0)] * pool.nodes
+    else:
+        for rack in range(pool.blocks * pool.racks):
+            yield from [(rack, rack // pool.racks)] * pool.nodes_per_rack
+
+
+def _labels(pool: Pool, place: Sequence[int]) -> dict[str, str]:
+    names = {
+        key: f"{pool.pool}-{SWITCHES[key]}{number}" for key, number in zip(SWITCHES, place, strict=False)
+    }
+    return {
+        **PLATFORM,
+        **names,
+        **pool.shape.labels,
+        **dict.fromkeys(pool.block_labels, names[BLOCK]),
+        **dict.fromkeys(pool.rack_labels, names[RACK]),
+        **pool.labels,
+    }
 
 
 def make_node(

@@ -220,6 +220,8 @@ class _Reading:
         findings: list[Finding] = []
         read = SCENARIO.read_fields(self._data, At(findings))
         good = {name: value for name, value in read.items() if value is not BAD}
+        if good.get("fleet"):
+            good["fleet"] = tuple(self._with_places(good["fleet"]))
         manifests = [*self._before, *self._manifests(good, findings), *self._after]
         applied = self._applied(good, findings)
         everything = [*manifests, *(m for objects in applied for m in objects)]
@@ -239,6 +241,19 @@ class _Reading:
             "notes": tuple(self.notes),
             "_source": self._source,
         }
+
+    def _with_places(self, fleet: Sequence[model.Pool]) -> Iterator[model.Pool]:
+        """Yield the pools, those with a topology file with what it says."""
+        for pool in fleet:
+            if pool.topology:
+                from jobsim.scenario.wired import wired  # it needs numpy, other fleets do not
+
+                try:
+                    yield wired(pool, self._folder / pool.topology)
+                except InputErrors as err:
+                    self.errors += err.errors
+            else:
+                yield pool
 
     def _with_rows(
         self, failures: Sequence[model.FailureSpec], findings: list[Finding]

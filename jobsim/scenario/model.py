@@ -38,7 +38,11 @@ class Oversubscription(Struct, kw_only=True):
 
 
 class Pool(Struct, kw_only=True):
-    """Machines of one shape in racks of blocks; ``nodes`` for one flat pool."""
+    """Machines of one shape in racks of blocks; ``nodes`` for one flat pool, ``topology`` for a real one.
+
+    ``wired`` is what that file says: for each node the numbers of its rack, block, ...; ``up`` the GB/s of
+    up-links by those numbers from a switch outwards, where it says them.
+    """
 
     pool: str
     shape: Shape
@@ -46,6 +50,9 @@ class Pool(Struct, kw_only=True):
     racks: int = 1
     nodes_per_rack: int = 0
     nodes: int = 0
+    topology: str = ""
+    wired: tuple[tuple[int, ...], ...] = ()
+    up: tuple[tuple[tuple[int, ...], float], ...] = ()
     block_labels: tuple[str, ...] = ()
     rack_labels: tuple[str, ...] = ()
     labels: Labels = {}
@@ -56,7 +63,7 @@ class Pool(Struct, kw_only=True):
     @property
     def size(self) -> int:
         """The number of its nodes."""
-        return self.nodes or self.blocks * self.racks * self.nodes_per_rack
+        return len(self.wired) or self.nodes or self.blocks * self.racks * self.nodes_per_rack
 
 
 class WorkloadMatch(Struct, kw_only=True):

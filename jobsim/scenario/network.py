@@ -30,13 +30,21 @@ def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Topology | None:
         Those of its fleet, in its order; Node manifests are added.
     """
     machines: dict[str, Machine] = {}
+    up: dict[str, tuple[float, ...]] = {}
     names = iter(nodes)
     shapes, fabrics = catalogue.shapes(), catalogue.fabrics()
     for pool in scenario.fleet or ():
         kind = _machine_of_pool(pool, fabrics)
-        machines |= {node.name: kind for _, node in zip(range(pool.size), names, strict=False)}
-    own = [_node(manifest.data) for manifest in scenario.manifests if manifest.kind == "Node"]
-    everything = [*nodes, *(node for node in own if node is not None)]
+        own = [node.name for _, node in zip(range(pool.size), names, strict=False)]
+        machines |= dict.fromkeys(own, kind)
+        known = dict(pool.up)
+        if known:
+            rates = (
+                tuple(known.get(place[tier:], 0.0) for tier in range(len(place))) for place in pool.wired
+            )
+            up |= zip(own, rates, strict=True)
+    manifests = [_node(manifest.data) for manifest in scenario.manifests if manifest.kind == "Node"]
+    everything = [*nodes, *(node for node in manifests if node is not None)]
     if not everything:
         return None
 
@@ -50,7 +58,7 @@ def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Topology | None:
             known = machine_of(shape, fabrics.get(shape.fabric), labels=node.metadata.labels)
         return known
 
-    return from_nodes({node.name: node for node in everything}.values(), machine)
+    return from_nodes({node.name: node for node in everything}.values(), machine, up=up)
 
 
 def _machine_of_pool(pool: Pool, fabrics: Mapping[str, catalogue.Fabric]) -> Machine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 
 from jobsim.api import quantity
 from jobsim.api.core import Node, Taint
+from jobsim.errors import InputErrors
 from jobsim.scenario import Scenario
 from jobsim.scenario.demand import Demand, demands
 from jobsim.scenario.fleet import Fleet, fleet_of
 from jobsim.scenario.manifests import Manifest
+from jobsim.scenario.network import network_of
 
 EXCLUSIVE = "alpha.jobset.sigs.k8s.io/exclusive-topology"
 
@@ -277,3 +280,59 @@ def test_all_pods_fit_in_any_order_on_any_node(asked: list[tuple[Any, ...]], ran
         chosen = random.choice(fitting)
         for name, amount in requests.items():
             chosen[name] -= amount
+
+
+class TestTopology:
+    TABLE = "host,core,spine,leaf\nx,G,P8,S1\ny,G,P8,S2\nz,G,P10,S1\nw,G,P8,S1\n"
+
+    def pool(self, tmp_path: Path, text: str, **more: Any) -> Scenario:
+        (tmp_path / "net.csv").write_text(text)
+        return Scenario(
+            fleet=[{"pool": "h", "shape": "dgx-h100", "topology": "net.csv", **more}], folder=tmp_path
+        )
+
+    def test_nodes_stand_where_the_file_says(self, tmp_path: Path) -> None:
+        lab = self.pool(tmp_path, self.TABLE, rackLabels=["example.com/rack"])
+        nodes = fleet_of(lab).nodes
+        keys = ("rack", "block", "core")
+        places = [tuple(n.metadata.labels[f"topology.jobsim/{key}"] for key in keys) for n in nodes]
+        assert [n.name for n in nodes] == ["h-0", "h-1", "h-2", "h-3"]
+        assert places == [
+            ("h-r0", "h-b0", "h-c0"),
+            ("h-r0", "h-b0", "h-c0"),
+            ("h-r1", "h-b0", "h-c0"),
+            ("h-r2", "h-b1", "h-c0"),
+        ]
+        assert nodes[3].metadata.labels["example.com/rack"] == "h-r2"
+        net = network_of(lab, nodes)
+        assert net is not None
+        assert [level.up.tolist() for level in net.levels[:2]] == [[800.0, 400.0, 400.0], [1200.0, 400.0]]
+
+    def test_one_tier_is_racks_of_one_block(self, tmp_path: Path) -> None:
+        nodes = fleet_of(self.pool(tmp_path, "host,rack\na,r1\nb,r2\n")).nodes
+        assert [n.metadata.labels["topology.jobsim/block"] for n in nodes] == ["h-b0", "h-b0"]
+
+    def test_capacities_of_links(self, tmp_path: Path) -> None:
+        text = "child,parent,gbps\na,l0,400\nb,l1,400\nc,l1,400\nl0,s,800\nl1,s,1600\n"
+        lab = self.pool(tmp_path, text)
+        net = network_of(lab, fleet_of(lab).nodes)
+        assert net is not None
+        assert net.levels[0].up.tolist() == [100.0, 200.0]
+
+    def test_what_is_wrong_is_said_with_the_files_own_lines(self, tmp_path: Path) -> None:
+        with pytest.raises(InputErrors) as caught:
+            self.pool(tmp_path, self.TABLE + "v,G,P8,\n")
+        assert f"{tmp_path}/net.csv:6: leaf: " in str(caught.value)
+        with pytest.raises(InputErrors, match="both nodes and topology are given"):
+            self.pool(tmp_path, self.TABLE, nodes=4)
+        with pytest.raises(InputErrors, match=r"come from its file \(topology alone\)"):
+            self.pool(tmp_path, self.TABLE, racks=4)
+
+    def test_a_real_cluster_runs(self) -> None:
+        path = Path(__file__).parents[3] / "shared/data/traces/lingjun_topo.csv"
+        if not path.exists():
+            pytest.skip("the file of a real cluster is not here")
+        lab = Scenario(fleet=[{"pool": "h", "shape": "dgx-a100", "topology": str(path)}])
+        nodes = fleet_of(lab).nodes
+        assert len(nodes) == 847
+        assert len({n.metadata.labels["topology.jobsim/rack"] for n in nodes}) == 119

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from jobsim.api.core import Node
 from jobsim.hardware import slices
 from jobsim.hardware.catalogue import Fabric, Shape
+from jobsim.hardware.failures.places import BLOCK, RACK
 from jobsim.hardware.topology.build import Host, Machine, Topology, build
 
-BLOCK = "topology.jobsim/block"
-RACK = "topology.jobsim/rack"
+CORE = "topology.jobsim/core"
 #: Label keys by platform, from the rack outwards: jobsim's own fleets; NVIDIA's topograph and network
 #: operators; AWS (layer 3 is the switch next to the instance); Google's accelerator machines; zones.
 FAMILIES: tuple[tuple[str, ...], ...] = (
-    (RACK, BLOCK),
+    (RACK, BLOCK, CORE),
     (
         "network.topology.nvidia.com/leaf",
         "network.topology.nvidia.com/spine",
@@ -40,7 +40,10 @@ NOWHERE = "-"
 
 
 def from_nodes(
-    nodes: Iterable[Node], machine: Callable[[Node], Machine], keys: Sequence[str] = ()
+    nodes: Iterable[Node],
+    machine: Callable[[Node], Machine],
+    keys: Sequence[str] = (),
+    up: Mapping[str, Sequence[float]] = {},
 ) -> Topology:
     """Return the network of some nodes.
 
@@ -51,18 +54,24 @@ def from_nodes(
         What kind a node is.
     keys : sequence of str
         Label keys from the rack outwards, instead of a known family.
+    up : mapping of str to sequence of float
+        For nodes by name, where it is known: capacity of the up-links of their rack, their block, ..., GB/s
+        one way; 0: as oversubscription says.
     """
     found = {node.name: node for node in nodes}
     labels = {name: node.metadata.labels for name, node in found.items()}
-    return from_labels(labels, lambda name: machine(found[name]), keys)
+    return from_labels(labels, lambda name: machine(found[name]), keys, up)
 
 
 def from_labels(
-    labels: Mapping[str, Mapping[str, str]], machine: Callable[[str], Machine], keys: Sequence[str] = ()
+    labels: Mapping[str, Mapping[str, str]],
+    machine: Callable[[str], Machine],
+    keys: Sequence[str] = (),
+    up: Mapping[str, Sequence[float]] = {},
 ) -> Topology:
     """Return the network of nodes by their names and labels; as ``from_nodes``."""
     used = tuple(keys) or family(labels.values())
-    return build(
+    hosts = [
         Host(
             name=name,
             path=tuple(own.get(key, NOWHERE) for key in used) or (NOWHERE,),
@@ -70,7 +79,10 @@ def from_labels(
             domain=next(filter(None, (own.get(key, "") for key in DOMAINS)), ""),
         )
         for name, own in labels.items()
-    )
+    ]
+    known = [(host.path, up[host.name]) for host in hosts if host.name in up]
+    given = {path[tier:]: gbs for path, rates in known for tier, gbs in enumerate(rates) if gbs}
+    return build(hosts, up=given)
 
 
 def family(labels: Iterable[Mapping[str, str]]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from jobsim.hardware import catalogue
 from jobsim.hardware.catalogue import Shape
 from jobsim.hardware.slices import TPU_TOPOLOGY, slice_of
 from jobsim.scenario.check import Either, Key, Leaf, ListOf, MapOf, Record, Schema, shown
-from jobsim.scenario.leaves import LABEL_KEY, LABEL_VALUE, NAME, QUANTITY, choice, number, whole
+from jobsim.scenario.leaves import LABEL_KEY, LABEL_VALUE, NAME, QUANTITY, choice, number, text, whole
 from jobsim.scenario.model import Oversubscription, Pool
 
 #: The most nodes of a fleet, of all its pools.
@@ -70,10 +70,9 @@ _SHAPE = Either(
 
 def _pool(**fields: Any) -> Pool:
     pool = Pool(**fields)
-    if bool(pool.nodes) == bool(pool.nodes_per_rack):
-        what = "nodes and nodesPerRack are both given" if pool.nodes else "its size is missing"
-        raise ValueError(f"{what} (nodes: N, or nodesPerRack with racks and blocks)")
-    if pool.nodes and ("blocks" in fields or "racks" in fields):
+    if not pool.nodes_per_rack and ("blocks" in fields or "racks" in fields):
+        if pool.topology:
+            raise ValueError("racks and blocks of a topology come from its file (topology alone)")
         raise ValueError("a flat pool has no racks and blocks (nodes alone, or nodesPerRack with them)")
     if pool.size > MAX_NODES:
         raise ValueError(f"{pool.size} nodes are too many (at most {MAX_NODES})")
@@ -92,6 +91,9 @@ POOL = Record(
         "racks": Key(_MANY, "in each block [1]"),
         "nodesPerRack": Key(_MANY),
         "nodes": Key(_MANY, "of a flat pool, instead of nodesPerRack"),
+        "topology": Key(
+            text("a path"), "instead: a CSV file, a row a host with its switches or a row a link"
+        ),
         "blockLabels": Key(ListOf(LABEL_KEY), "label keys whose value is the block's name"),
         "rackLabels": Key(ListOf(LABEL_KEY), "label keys whose value is the rack's name"),
         "labels": Key(MapOf(LABEL_KEY, LABEL_VALUE), "on every node"),
@@ -102,4 +104,5 @@ POOL = Record(
             "capacity of the down-links over that of the up-links [1]",
         ),
     },
+    one_of=[("nodes", "nodesPerRack", "topology")],
 )
