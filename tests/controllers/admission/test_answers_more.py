@@ -14,15 +14,12 @@ from jobsim.api.batch import Job
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import ObjectMeta, Unstructured
 from jobsim.api.pod import Pod, PodSpec
-from jobsim.api.writes import Evict
 from jobsim.apiserver.table import ObjectTable
 from jobsim.controllers.admission import references
 from jobsim.controllers.admission.manifest import as_object
 from jobsim.controllers.admission.pipeline import Admission
 from jobsim.controllers.jobset import Gates
 from jobsim.errors import ApiError
-from jobsim.testing import make_pod
-from jobsim.units import SECOND
 from tests.controllers.admission.hostile import FOLLOWER, JOB, JOBSET, Path, put
 from tests.controllers.admission.test_answers import EMPTY, admission, answers, changed, creates
 
@@ -311,54 +308,3 @@ def test_a_jobset_comes_back_as_it_is_stored() -> None:
     made = admission().admit_manifest(JOBSET, EMPTY)
     assert isinstance(made, JobSet)
     assert codec.to_dict(made)["spec"]["network"] == JOBSET["spec"]["network"]
-
-
-MANIFESTS = [
-    (FOLLOWER, "mpod.kb.io", "mutate--v1-pod"),
-    (JOBSET, "mjobset.kb.io", "mutate-jobset-x-k8s-io-v1alpha2-jobset"),
-]
-
-
-@pytest.mark.parametrize(("doc", "name", "path"), MANIFESTS)
-def test_webhooks_that_nobody_serves(doc: dict[str, Any], name: str, path: str) -> None:
-    """C-EXC-04, C-WHK-01: failurePolicy Fail, for documents and for objects; Jobs have no webhook."""
-    chain = admission()
-    made = chain.admit_manifest(doc, EMPTY)
-    chain.serve(up=False)
-    for act in (
-        lambda: chain.admit_manifest(doc, EMPTY),
-        lambda: chain.create_document(doc, EMPTY),
-        lambda: chain.admit_create(made, EMPTY),
-    ):
-        with pytest.raises(ApiError) as caught:
-            act()
-        assert caught.value.code == 500
-        assert caught.value.message == (
-            f'Internal error occurred: failed calling webhook "{name}": failed to call webhook: Post '
-            f'"https://jobset-webhook-service.jobset-system.svc:443/{path}?timeout=10s": '
-            'no endpoints available for service "jobset-webhook-service"'
-        )
-    chain.admit_manifest(JOB, EMPTY)
-    chain.serve(up=True)
-    chain.admit_manifest(doc, EMPTY)
-
-
-def test_updates_ask_the_webhook_of_jobsets() -> None:
-    chain = admission()
-    made = chain.admit_manifest(JOBSET, EMPTY)
-    chain.serve(up=False)
-    where = r'calling webhook "vjobset.kb.io".*/validate-jobset-x-k8s-io-v1alpha2-jobset\?'
-    with pytest.raises(ApiError, match=where):
-        chain.admit_update(made, made, EMPTY)
-    with pytest.raises(ApiError, match=where):
-        chain.update_document(JOBSET, JOBSET)
-
-
-def test_an_eviction_is_made_of_writes() -> None:
-    """K-POD-45: the condition first, then the delete, at the time given."""
-    table = ObjectTable()
-    table.put(make_pod("p", phase="Running"))
-    status, delete = admission().evict(Evict(namespace="default", name="p", grace_s=3), table, 7 * SECOND)
-    assert (status.VERB, delete.VERB) == ("patch-status", "delete")
-    with pytest.raises(ApiError, match='pods "q" not found'):
-        admission().evict(Evict(namespace="default", name="q"), table, 0)

@@ -240,6 +240,18 @@ def test_uids_that_are_not_counted_yet(field: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"completedIndexes": "0-1"}, {"failedIndexes": "1"}),
+        ({"failedIndexes": "1"}, {"completedIndexes": "0-1"}),
+    ],
+)
+def test_indexes_overlap_whichever_of_them_is_new(old: dict[str, Any], new: dict[str, Any]) -> None:
+    text = 'status.failedIndexes: Invalid value: "1": failedIndexes and completedIndexes overlap at index: 1'
+    assert text in refused({**old, **new}, old, backoffLimitPerIndex=1)
+
+
 #: States of a Job that a write may lead to, from any other: each pair has its answer in the golden file.
 STATES: dict[str, dict[str, Any]] = {
     "new": {},

@@ -55,6 +55,15 @@ def success_rules(number: int) -> dict[str, Any]:
     return indexed(successPolicy={"rules": [{"succeededCount": 1}] * number})
 
 
+def chosen(indexes: str) -> dict[str, Any]:
+    rules = [{"succeededIndexes": indexes}]
+    return indexed(completions=100_000, parallelism=1, successPolicy={"rules": rules})
+
+
+#: As long as it may be: 10,922 numbers of five digits with their commas, and one of four.
+LONG = ",".join(map(str, [1000, *range(10_000, 20_922)]))
+
+
 def pod(**container: Any) -> dict[str, Any]:
     doc = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
     return {**doc, "spec": {"containers": [{"name": "c", "image": "i", **container}]}}
@@ -129,6 +138,12 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         on_conditions(20),
         on_conditions(21),
         "onPodConditions: Too many: 21: must have at most 20",
+    ),
+    (
+        "text of indexes",
+        chosen(LONG[-65_536:]),
+        chosen("1" + LONG[-65_536:]),
+        "Too long: may not be more than 65536",
     ),
     ("ports", port(containerPort=65535), port(containerPort=65536), "must be between 1 and 65535, inclusive"),
     ("ports of hosts", port(hostPort=65535), port(hostPort=65536), "must be between 1 and 65535, inclusive"),

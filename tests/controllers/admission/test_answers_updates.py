@@ -1,0 +1,122 @@
+"""The server's answers to updates, to evictions, and to whoever asks while the webhooks are down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobsim.api import codec
+from jobsim.api.batch import Job
+from jobsim.api.writes import Evict
+from jobsim.apiserver.table import ObjectTable
+from jobsim.errors import ApiError
+from jobsim.testing import make_pod
+from jobsim.units import SECOND
+from tests.controllers.admission.hostile import FOLLOWER, JOB, JOBSET, put
+from tests.controllers.admission.test_answers import EMPTY, admission
+from tests.controllers.admission.test_answers_more import refusal
+
+POD = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+MANIFESTS = [
+    (FOLLOWER, "mpod.kb.io", "mutate--v1-pod"),
+    (JOBSET, "mjobset.kb.io", "mutate-jobset-x-k8s-io-v1alpha2-jobset"),
+]
+
+
+@pytest.mark.parametrize(("doc", "name", "path"), MANIFESTS)
+def test_webhooks_that_nobody_serves(doc: dict[str, Any], name: str, path: str) -> None:
+    """C-EXC-04, C-WHK-01: failurePolicy Fail, for documents and for objects; Jobs have no webhook."""
+    chain = admission()
+    made = chain.admit_manifest(doc, EMPTY)
+    chain.serve(up=False)
+    for act in (
+        lambda: chain.admit_manifest(doc, EMPTY),
+        lambda: chain.create_document(doc, EMPTY),
+        lambda: chain.admit_create(made, EMPTY),
+    ):
+        with pytest.raises(ApiError) as caught:
+            act()
+        assert caught.value.code == 500
+        assert caught.value.message == (
+            f'Internal error occurred: failed calling webhook "{name}": failed to call webhook: Post '
+            f'"https://jobset-webhook-service.jobset-system.svc:443/{path}?timeout=10s": '
+            'no endpoints available for service "jobset-webhook-service"'
+        )
+    chain.admit_manifest(JOB, EMPTY)
+    chain.serve(up=True)
+    chain.admit_manifest(doc, EMPTY)
+
+
+def test_updates_ask_the_webhook_of_jobsets() -> None:
+    chain = admission()
+    made = chain.admit_manifest(JOBSET, EMPTY)
+    chain.serve(up=False)
+    where = r'calling webhook "vjobset.kb.io".*/validate-jobset-x-k8s-io-v1alpha2-jobset\?'
+    with pytest.raises(ApiError, match=where):
+        chain.admit_update(made, made, EMPTY)
+    with pytest.raises(ApiError, match=where):
+        chain.update_document(JOBSET, JOBSET)
+
+
+def test_an_eviction_is_made_of_writes() -> None:
+    """K-POD-45: the condition first, then the delete, at the time given."""
+    table = ObjectTable()
+    table.put(make_pod("p", phase="Running"))
+    status, delete = admission().evict(Evict(namespace="default", name="p", grace_s=3), table, 7 * SECOND)
+    assert (status.VERB, delete.VERB) == ("patch-status", "delete")
+    with pytest.raises(ApiError, match='pods "q" not found'):
+        admission().evict(Evict(namespace="default", name="q"), table, 0)
+
+
+def test_what_an_update_is_not() -> None:
+    """In the server's words where the server would see it, in the client's where it would not."""
+    stored = admission().create_document(JOBSET, EMPTY)
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": stored["metadata"], "spec": None}
+    for doc, message in (
+        (job, 'JobSet.jobset.x-k8s.io "a" is invalid: kind: Invalid value: "Job": must be JobSet'),
+        ({**stored, "x": 10**5000}, "json: cannot unmarshal number into Go value of type float64"),
+        ({**stored, "x": float("nan")}, "error converting YAML to JSON: json: unsupported value: NaN"),
+        ({**stored, "x": float("-inf")}, "error converting YAML to JSON: json: unsupported value: -Inf"),
+        ({**stored, "kind": 1}, "unable to decode: kind must be a string"),
+    ):
+        with pytest.raises(ApiError) as caught:
+            admission().update_document(doc, stored)
+        assert caught.value.message == message
+
+
+def test_faults_of_a_template_in_an_update_are_told_together() -> None:
+    """Of its metadata and of its spec; and where they are."""
+    made = admission().admit_create(codec.from_dict(JOB).with_meta(uid="u"), EMPTY)
+    assert isinstance(made, Job)
+    document = codec.to_dict(made)
+    at = ("spec", "template")
+    document = put(document, (*at, "metadata", "annotations"), {"-": "x"})
+    document = put(document, (*at, "spec", "activeDeadlineSeconds"), 0)
+    document = put(document, (*at, "spec", "containers", 0, "image"), "")
+    with pytest.raises(ApiError) as caught:
+        admission().admit_update(codec.from_dict(document), made, EMPTY)
+    places = {cause.partition(": ")[0] for cause in caught.value.causes}
+    assert {
+        "spec.template.annotations",
+        "spec.template.spec.activeDeadlineSeconds",
+        "spec.template.spec.containers[0].image",
+    } <= places
+
+
+def test_a_selector_of_ones_own() -> None:
+    """K-JOB-03: with manualSelector it is the user's, and looked at."""
+    labels = {"mine": "yes"}
+    pod = {
+        "metadata": {"labels": labels},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]},
+    }
+    good = {"manualSelector": True, "selector": {"matchLabels": labels}, "template": pod}
+    assert refusal(put(JOB, ("spec",), good)) == []
+    bad = {**good, "selector": {"matchExpressions": [{"key": "mine", "operator": "Perhaps"}]}}
+    [text] = [text for text in refusal(put(JOB, ("spec",), bad)) if "operator" in text]
+    assert text.startswith("spec.selector.matchExpressions[0].operator: Invalid value")
+    other = {**good, "selector": {"matchLabels": {"mine": "no"}}}
+    assert any(
+        "`selector` does not match template `labels`" in text for text in refusal(put(JOB, ("spec",), other))
+    )
