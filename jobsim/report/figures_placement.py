@@ -30,6 +30,7 @@ EMPTY = "#E8E8E8"
 RACKS_MAX = 160
 #: Racks side by side.
 _ACROSS = 32
+_ACROSS_MIN = 8
 #: Machines of a rack that are drawn; beyond, one square is several machines.
 _TALL = 32
 _NUMBERS_MAX = 256
@@ -114,7 +115,7 @@ def _draw(topology: Topology, placed: Sequence[Placed]) -> Picture:
     shown, left_out = _shown(topology, placed)
     cells, height, rows = _cells(topology, shown)
     across = max(cell.x for cell in cells) + 1
-    tall = min(14.0, _HEAD + height * _WIDTH * 0.94 / max(across, 12))
+    tall = min(14.0, _HEAD + height * _WIDTH * 0.94 / max(across, _ACROSS_MIN))
     picture = Picture(_WIDTH, tall)
     axes = picture.add_axes((0.02, 0.0, 0.96, 1 - _HEAD / tall))
     centres = _machines(axes, topology, placed, cells, rows)
@@ -125,14 +126,15 @@ def _draw(topology: Topology, placed: Sequence[Placed]) -> Picture:
             axes.text(cell.x + 0.4, cell.y - 0.08, text, ha="center", va="top", size=6.5, color=INK)
     _blocks(axes, topology, cells)
     _rings(axes, placed, centres)
-    axes.set_xlim(-0.3, max(across, 12) + 0.1)
+    axes.set_xlim(-0.3, max(across, _ACROSS_MIN) + 0.1)
     axes.set_ylim(0, height)
     axes.set_xticks([])
     axes.set_yticks([])
     plain(axes, keep=())
     note = f"; {left_out} racks without any left out" if left_out else ""
     picture.text(0.02, 1 - 0.2 / tall, _title(topology, placed), size=10, weight="bold", va="center")
-    under = f"machines by rack, numbered in rank order; how often rings leave each rack{note}"
+    order = ", numbered in rank order" if len(placed) == 1 else ""
+    under = f"machines by rack{order}; how often rings leave each rack{note}"
     picture.text(0.02, 1 - 0.4 / tall, under, size=8, color=FAINT, va="center")
     return picture
 
