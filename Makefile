@@ -28,7 +28,7 @@ define install
 	@touch $@
 endef
 
-.PHONY: demo test lint mutants notebooks bench constraints clean
+.PHONY: demo test fuzz lint mutants notebooks bench constraints clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core  ## one pod fails, a JobSet restarts: tables on the terminal, files in out/demo
@@ -45,6 +45,10 @@ lint: .venv/dev
 
 mutants: .venv/dev  ## mutation check of the JobSet controller and of admission, about an hour; tests/mutation.py
 	nice -n 19 $(PY) -m tests.mutation
+
+fuzz: .venv/test  ## search long for broken laws; another search: make fuzz SEED=2 EXAMPLES=500
+	$(BIN)/jobsim fuzz --examples $(or $(EXAMPLES),5000) --seed $(or $(SEED),1)
+	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest tests/testing tests/runtime/test_properties.py tests/test_fuzz.py -n 2
 
 notebooks: .venv/test  ## run notebooks/*.py and write the .ipynb beside each
 	$(PY) -m notebooks

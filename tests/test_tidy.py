@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scenario", "testing"),
     ("report", "study"),
     ("moment",),
-    ("simulate", "e2e"),
+    ("simulate", "e2e", "fuzz"),
     ("__init__",),
     ("cli",),
     ("__main__",),

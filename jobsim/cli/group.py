@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("export", "Write a run in an open format: jsonl, perfetto, csv or parquet."),
     "schema": ("schema", "Print the JSON Schema of the Scenario file."),
     "calibrate": ("calibrate", "Compare the network model with measured collectives."),
+    "fuzz": ("fuzz", "Search for what breaks the laws of the cluster; show it in a file."),
+    "replay": ("fuzz", "Run a history that fuzz found again."),
     "conform": ("conform", "Run recorded cases of the real controllers."),
 }
 INTERRUPTED, CLOSED_PIPE, TERMINATED, OUR_FAULT = 130, 141, 143, 70

@@ -52,8 +52,41 @@ def shrink(history: History, tries_max: int = _TRIES_MAX) -> dict[str, Any]:
     return found
 
 
+def pruned(
+    document: dict[str, Any],
+    sections: Sequence[str],
+    fails: Callable[[dict[str, Any]], bool],
+    tries_max: int = _TRIES_MAX,
+) -> dict[str, Any]:
+    """Return a document with fewer items in some of its sections that still fails.
+
+    Parameters
+    ----------
+    document : dict
+    sections : sequence of str
+        Keys of lists, of which items are left out, and of others, which go as a whole.
+    fails : callable
+    tries_max : int
+    """
+    tries = 0
+
+    def still(candidate: dict[str, Any]) -> bool:
+        nonlocal tries
+        tries += 1
+        return tries <= tries_max and fails(candidate)
+
+    for key in sections:
+        value = document.get(key)
+        if isinstance(value, list):
+            document = {**document, key: _fewer(value, partial(_fails_with, still, document, key, list))}
+        elif value:
+            without = {k: v for k, v in document.items() if k != key}
+            document = without if still(without) else document
+    return document
+
+
 def _fails_with(
-    fails: Callable[[History], bool], history: History, key: str, make: Callable[[Any], Any], items: list[Any]
+    fails: Callable[[Any], bool], history: History, key: str, make: Callable[[Any], Any], items: list[Any]
 ) -> bool:
     """Tell whether a history still fails with other items in one section."""
     return fails({**history, key: make(items)})

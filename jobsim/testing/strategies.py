@@ -39,15 +39,20 @@ _ACTIONS_ALONE = ("RestartJob", "RestartJobAndIgnoreMaxRestarts")
 _MAX_INT32 = 2**31 - 1
 
 
+_USUAL: Mapping[str, SearchStrategy[Any]] = {
+    "elastic_jobset": st.booleans(),
+    "version": st.sampled_from(["v0.12.0", "main"]),
+}
+
+
 def all_gates() -> SearchStrategy[Gates]:
     """Return every combination of gates and versions."""
-    return st.builds(
-        Gates,
-        in_place_restart=st.booleans(),
-        restart_job=st.booleans(),
-        elastic_jobset=st.booleans(),
-        version=st.sampled_from(["v0.12.0", "main"]),
-    )
+    return st.builds(Gates, in_place_restart=st.booleans(), restart_job=st.booleans(), **_USUAL)
+
+
+def usual_gates() -> SearchStrategy[Gates]:
+    """Return gates without those by which a restart may go on for ever: alone, or with no agent in pods."""
+    return st.builds(Gates, **_USUAL)
 
 
 @st.composite
@@ -184,12 +189,12 @@ def _job_options(draw: DrawFn, restart: str) -> Document:
 
 
 @st.composite
-def scripted(draw: DrawFn) -> Case:
+def scripted(draw: DrawFn, every_gates: SearchStrategy[Gates] | None = None) -> Case:
     """Draw a case whose end depends on its script alone: at most one pod of each attempt fails.
 
     What races with a failure is left out: success that needs not all Jobs, deadlines, retries of pods.
     """
-    gates = draw(all_gates())
+    gates = draw(all_gates() if every_gates is None else every_gates)
     manifest = draw(jobsets(gates))
     spec = manifest["spec"]
     for key in ("successPolicy", "suspend", "ttlSecondsAfterFinished"):
