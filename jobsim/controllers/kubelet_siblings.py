@@ -7,12 +7,13 @@ spares work all the way to the log.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from jobsim.api._struct import replace
 from jobsim.api.pod import Container, Pod
 from jobsim.api.writes import Delete, PatchPodStatus, Write
-from jobsim.controllers.kubelet import next_stage
+from jobsim.controllers.kubelet import exit_agent, lift_barrier, next_stage
 from jobsim.controllers.kubelet_sandbox import NEVER, Sandbox
 from jobsim.controllers.kubelet_stage import Seen, Stage, final_delete, patch
 from jobsim.laws import Fixed
@@ -40,9 +41,15 @@ _Traits = tuple[
 ]
 
 
+Decide = Callable[[Seen, int], Stage | None]
+#: What happens to many pods in one instant, and to each of them alike.
+_ALIKE = (next_stage, exit_agent, lift_barrier)
+
+
 class _Kept(NamedTuple):
     sandbox: Sandbox | None
     behaviour: PodBehaviour
+    decide: Decide
     traits: _Traits
     stage: Stage | None
 
@@ -57,22 +64,27 @@ class Siblings:
 
     def next_stage(self, seen: Seen, now: int) -> Stage | None:
         """Return the same as ``kubelet.next_stage``."""
+        return self.ask(next_stage, seen, now)
+
+    def ask(self, decide: Decide, seen: Seen, now: int) -> Stage | None:
+        """Return the same as ``decide(seen, now)``: what happens to a pod from outside."""
         behaviour = seen.behaviour
-        if not seen.up or not self._is_certain(behaviour):
-            return next_stage(seen, now)
+        if not seen.up or decide not in _ALIKE or not self._is_certain(behaviour):
+            return decide(seen, now)
         if now != self._now:
             self._now = now
             self._kept.clear()
         pod, sandbox = seen.pod, seen.sandbox
         traits = _traits(seen)
         for kept in self._kept:
-            if kept.sandbox is sandbox and kept.behaviour is behaviour and kept.traits == traits:
+            alike = kept.sandbox is sandbox and kept.behaviour is behaviour and kept.decide is decide
+            if alike and kept.traits == traits:
                 return kept.stage if kept.stage is None else _for_pod(kept.stage, pod)
-        stage = next_stage(seen, now)
+        stage = decide(seen, now)
         if stage is None or _says_no_name(stage):
             if len(self._kept) == _KEPT_MAX:
                 del self._kept[0]
-            self._kept.append(_Kept(sandbox, behaviour, traits, stage))
+            self._kept.append(_Kept(sandbox, behaviour, decide, traits, stage))
         return stage
 
     def _is_certain(self, behaviour: PodBehaviour) -> bool:

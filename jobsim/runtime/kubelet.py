@@ -290,7 +290,7 @@ class Kubelets:
         state = self._pods.get(pod.metadata.uid)
         if state is None:
             return False
-        stage = decide(self._seen(state), self._engine.now)
+        stage = self._siblings.ask(decide, self._seen(state), self._engine.now)
         if stage is None:
             return False
         if state.busy:

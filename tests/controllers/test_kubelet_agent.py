@@ -8,6 +8,7 @@ from jobsim.api._struct import replace
 from jobsim.api.meta import is_true
 from jobsim.api.pod import Container, ContainerRestartRule, EnvVar, ExitCodes, Pod, Probe
 from jobsim.controllers import kubelet
+from jobsim.controllers.kubelet_siblings import Siblings
 from jobsim.workload.behaviour import PodRule
 from tests.controllers.kubelet_shell import Node, S, law, make_pod, sleeper
 
@@ -185,3 +186,18 @@ def test_others_have_no_agent() -> None:
         assert decide(node.seen(), node.now) is None
     assert kubelet.agent_run(node.behaviour, node.sandbox) is None
     assert node.now == 5 * S
+
+
+def test_siblings_lift_and_exit_alike() -> None:
+    """What their agents do in one instant is worked out once; a pod of another name gets its own writes."""
+    siblings, first, second = Siblings(), Node(sidecar()).run(1.5), Node(sidecar()).run(1.5)
+    second.sandbox, second.behaviour = first.sandbox, first.behaviour
+    other = second.seen()
+    other = replace(other, pod=other.pod.with_meta(name="q", uid="u2"))
+    for decide, writes in ((kubelet.lift_barrier, 0), (kubelet.exit_agent, 1)):
+        stages = [siblings.ask(decide, seen, first.now) for seen in (first.seen(), other)]
+        assert stages == [decide(first.seen(), first.now), decide(other, first.now)]
+        assert stages[0] is not None
+        assert stages[1] is not None
+        assert stages[0].sandbox is stages[1].sandbox
+        assert [write.name for stage in stages for write in stage.writes] == ["p", "q"][: 2 * writes]
