@@ -155,6 +155,7 @@ def test_a_fabric_of_ones_own(tmp_path: Path) -> None:
     known = fabrics([file])
     assert known["fast"].nic == 100
     assert known["fast"].nvl == known["ib_h100"].nvl
+    assert (known["fast"].title, known["fast"].source) == ("", "")
     assert list(known)[:-1] == list(fabrics())
     assert catalogue.fabric("fast", known).name == "fast"
 

@@ -97,6 +97,27 @@ def test_experts_exchange_four_times_a_layer() -> None:
     each = collective_time("all-to-all", sent, ranks=16, fabric="ib_h100").seconds
     assert found.expert_s == pytest.approx(16 * 16 * 4 * each)
     assert step(data=16, expert=16).expert_s == 0
+    hidden = step(data=16, expert=16, moe_layers=16, top_k=2, expert_overlap=0.25)
+    assert hidden.expert_s == pytest.approx(0.75 * found.expert_s)
+
+
+def test_tensor_ranks_share_what_experts_and_stages_are_sent() -> None:
+    """Activations are split over tensor ranks; two experts of a layer are then in each domain."""
+    sent = 2 * 2048 * 4096
+    each = collective_time("all-to-all", sent * 2 / 4, ranks=(8, 2), fabric="ib_h100").seconds
+    found = step(data=16, tensor=4, expert=16, moe_layers=16, top_k=2)
+    assert found.expert_s == pytest.approx(16 * 16 * 4 * each)
+    message = collective_time("send-recv", sent / 4, ranks=(2, 1), fabric="ib_h100").seconds
+    assert step(tensor=4, pipeline=2).pipeline_s == pytest.approx(2 * message)
+
+
+def test_data_ranks_that_do_not_fill_domains_are_spread_evenly() -> None:
+    """Twelve ranks on domains of eight: four on each of three."""
+    scatter, gather = (
+        collective_time(op, 2e10, ranks=(3, 4), fabric="ib_h100").seconds
+        for op in ("reduce-scatter", "all-gather")
+    )
+    assert step(data=12, batch=240).data_s == pytest.approx(scatter + gather)
 
 
 def test_the_slowest_machine_sets_the_pace() -> None:
@@ -128,6 +149,10 @@ def test_slices_of_tpu() -> None:
     assert two.data_s == pytest.approx(one.data_s / 2 + whole - inside)
     waits = training_step(replace(model, slice_wait=0.02, slice_wait_power=0.7), fabric=v5e)
     assert waits.waiting_s == pytest.approx(0.02 * (two.seconds - (whole - inside)))
+    hidden = training_step(replace(model, overlap=0.5), fabric=v5e)
+    assert hidden.data_s == pytest.approx(two.data_s / 2)
+    again = calibrated(replace(model, slice_wait=0.02), waits.seconds, fabric=v5e)
+    assert again.efficiency == pytest.approx(model.efficiency)
     with pytest.raises(InputError, match="384 accelerators in slices of 256"):
         training_step(replace(model, data=384, batch=384), fabric=v5e)
 
