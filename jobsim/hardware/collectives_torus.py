@@ -16,6 +16,7 @@ from jobsim.api._struct import Struct
 from jobsim.errors import InputError
 from jobsim.hardware.catalogue.fabric import Fabric
 from jobsim.hardware.collectives_line import GB, US, Line
+from jobsim.hardware.slices import wraps
 
 #: What is used, by operation.
 TORUS_CHOICE = ("bucket", "pairwise", "direct", "hierarchical")
@@ -69,7 +70,7 @@ def torus(fabric: Fabric, shape: int | Sequence[int], slices: int = 1) -> Torus:
                 raise InputError(text, path="ranks")
             shape, slices = fabric.g, slices * (shape // fabric.g)
         shape = _usual_shape(shape, fabric)
-    found = Torus(shape=tuple(shape), wraps=wraps(shape, fabric), slices=slices)
+    found = Torus(shape=tuple(shape), wraps=wraps(tuple(shape)), slices=slices)
     check_torus(found, fabric)
     return found
 
@@ -85,17 +86,6 @@ def check_torus(at: Torus, fabric: Fabric) -> None:
         raise InputError(f"{len(at.wraps)} wraps of {len(at.shape)} axes (one an axis)", path="placement")
     if at.slices < 1:
         raise InputError(f"{at.slices} slices (1 or more)", path="slices")
-
-
-def wraps(shape: Sequence[int], fabric: Fabric) -> tuple[bool, ...]:
-    """Return which axes of a slice have wrap-around links.
-
-    In three dimensions they exist on slices of whole cubes only; in two on each axis that is long enough.
-    """
-    whole = [fabric.wrap > 0 and side % fabric.wrap == 0 for side in shape]
-    if fabric.axes == 3:
-        return tuple(all(whole) and len(shape) == 3 for _ in shape)
-    return tuple(whole)
 
 
 def torus_line(fabric: Fabric, op: str, at: Torus, share: float) -> Line:

@@ -63,9 +63,8 @@ class Fabric(Struct, cache_hash=True):
     link, eff_link, dcn : float
         TPU: one ICI link one way and the share of it that collectives reach; the data-centre network
         of a host, GB/s.
-    axes, wrap, host_chips : int
-        TPU: dimensions of the torus; an axis whose length is a multiple of ``wrap`` (in three
-        dimensions: when all are) has wrap-around links; chips of a host.
+    axes, host_chips : int
+        TPU: dimensions of the torus (``slices.wraps`` says which have wrap-around links); chips of a host.
     tiers : tuple of Tier
         Switches above the domains, for fabrics whose shape is known.
     size : int
@@ -98,7 +97,6 @@ class Fabric(Struct, cache_hash=True):
     eff_link: float = 0.0
     dcn: float = 0.0
     axes: int = 0
-    wrap: int = 0
     host_chips: int = 0
     tiers: tuple[Tier, ...] = ()
     size: int = 0
