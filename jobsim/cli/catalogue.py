@@ -9,7 +9,7 @@ from typing import Any
 from jobsim.api.codec import to_data
 from jobsim.api.quantity import canonical
 from jobsim.errors import InputError, InputErrors
-from jobsim.hardware import catalogue
+from jobsim.hardware import catalogue, slices
 from jobsim.hardware.catalogue import Fabric, Shape
 from jobsim.results.layout import table
 from jobsim.scenario.write_yaml import to_yaml
@@ -56,11 +56,15 @@ def _shapes(shapes: Sequence[Shape], *, wide: bool) -> str:
             shape.domain or "<none>",
             shape.fabric or "<none>",
             shape.title,
-            ",".join(shape.topologies) or "<none>",
+            f"{shape.nics}x{shape.nic_gbps:g}G" if shape.nics else "<none>",
+            f"{shape.peak_tflops:g}" if shape.peak_tflops else "<none>",
+            shape.machine_type or "<none>",
+            slices.offered(shape) if shape.topologies else "<none>",
         ]
         for shape in shapes
     ]
-    return table([*header, "TOPOLOGIES"] if wide else header, [row if wide else row[:-1] for row in rows])
+    more = ["NICS", "BF16 TFLOP/S", "MACHINE TYPE", "SLICES"]
+    return table([*header, *more] if wide else header, [row if wide else row[: len(header)] for row in rows])
 
 
 def _fabrics(fabrics: Sequence[Fabric], *, wide: bool) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jobsim.api._struct import replace
 from jobsim.hardware.collectives import Cost, collective_time, known_fabric
 from jobsim.hardware.collectives_torus import Torus
 from jobsim.hardware.contention import alone
@@ -44,6 +45,9 @@ class Exchange(NamedTuple):
 def cost(op: str, nbytes: float, where: Footprint, share: float) -> Cost:
     """Return what a collective of a job costs at a share of its line rate."""
     fabric = known_fabric(where.machine.fabric)
+    if fabric.tiers:
+        # What its switches leave is in the share: they are the topology's.
+        fabric = replace(fabric, tiers=())
     if fabric.kind == "torus":
         return collective_time(op, nbytes, fabric=fabric, placement=_torus(where), share=share)
     return collective_time(op, nbytes, fabric=fabric, ranks=_group(where, fabric.g), share=share)

@@ -112,7 +112,7 @@ def slice_of(machine: Shape, topology: str) -> Slice:
     if not hosts and _whole_cubes(machine, topology, sides):
         hosts = math.prod(sides) // machine.devices
     if not hosts and topology != machine.pod:
-        raise ValueError(f'{machine.name} has no slice "{topology[:40]}" ({offered(machine)})')
+        raise ValueError(f'{machine.name} has no slice "{topology[:40]}" (there are {offered(machine)})')
     return Slice(sides, wraps(sides), hosts or math.prod(sides) // machine.devices, machine.ici)
 
 
@@ -128,8 +128,8 @@ def offered(machine: Shape) -> str:
     """Return which slices there are, in words."""
     named = ", ".join(machine.topologies)
     if not _cubic(machine):
-        return f"there are {named}"
-    return f"there are {named}, and AxBxC of multiples of 4, ascending, up to {machine.largest}"
+        return named
+    return f"{named}, and AxBxC of multiples of 4, ascending, up to {machine.largest}"
 
 
 def _cubic(machine: Shape) -> bool:

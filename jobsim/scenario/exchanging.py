@@ -7,9 +7,12 @@ from typing import Any
 
 from jobsim import laws
 from jobsim.api import codec, quantity
+from jobsim.api._struct import replace
 from jobsim.api.devices import of_pod
 from jobsim.api.jobset import JobSet
+from jobsim.errors import InputError, InputErrors
 from jobsim.hardware.price import Exchange
+from jobsim.hardware.step_model import training_step
 from jobsim.runtime.gang import wanted_pods
 from jobsim.runtime.network import Exchanging
 from jobsim.scenario import model
@@ -65,6 +68,13 @@ def _model(
     if not step.own_peak and not all(pool.shape.peak_tflops for pool in pools):
         text = "peakTflops is missing, and the fleet's shape does not say it (or accelerator: NAME)"
         yield Finding(path, text)
+        return
+    for pool in pools:
+        peak = step.model.peak_tflops if step.own_peak else pool.shape.peak_tflops
+        try:
+            training_step(replace(step.model, peak_tflops=peak), fabric=pool.fabric or pool.shape.fabric)
+        except (InputError, InputErrors) as err:
+            yield Finding(path, f"on pool {pool.pool}: {err}")
     asked = _asked(spec, manifests)
     if asked and asked != step.model.accelerators:
         shape = " x ".join(f"{name} {getattr(step.model, name)}" for name in ("data", "tensor", "pipeline"))

@@ -59,6 +59,6 @@ def test_the_issues_scenarios_are_there() -> None:
         *("suspend-and-resume", "depends-on-chain", "gang-2048"),
         *("llama3-405b", "opt-175b", "rsc-1", "tpu-multislice-50k"),
         *("spot-pool", "rack-power-loss", "maintenance-day"),
-        *("rings-exclusive", "rings-rank-order"),
+        *("rings-exclusive", "rings-rank-order", "rings-neighbours"),
     }
     assert {file.stem for file in FILES} >= wanted

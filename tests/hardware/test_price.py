@@ -100,6 +100,16 @@ def test_a_fabric_of_another_kind_than_the_shapes_own() -> None:
     assert cost("all-reduce", GIB, on(chips_on_ib, "h0-0", "h0-1", ranks=4), 1.0).seconds > 0
 
 
+def test_switches_are_the_topologys_not_the_fabrics() -> None:
+    meta = fabric("meta_roce_24k")
+    assert meta.tiers
+    net = racks(400, 2, machine_of(shape("dgx-h100"), meta))
+    where = on(net, *net.hosts)
+    found = cost("all-to-all", GIB, where, 1.0)
+    assert found.bottleneck == "nic"
+    assert found.seconds < collective_time("all-to-all", GIB, ranks=6400, fabric="meta_roce_24k").seconds
+
+
 def test_what_a_domain_can_send_at_most() -> None:
     tray = machine_of(shape("gb200-nvl72"), fabric("gb200"))
     net = racks(2, 18, tray)

@@ -50,6 +50,10 @@ RING = [{"op": "all-reduce", "bytes": "1Gi"}]
             "workloads[0].step.model: peakTflops is missing, and the fleet's shape does not say it "
             "(or accelerator: NAME)",
         ),
+        (
+            {"step": {"model": {**LLAMA, "data": 3, "batch": 3}}, "shape": "tpu-v5p", "pods": 3},
+            "workloads[0].step.model: on pool h: ranks: no slice of tpu_v5p has 3 chips",
+        ),
     ],
 )
 def test_what_does_not_fit(arguments: dict[str, Any], says: str) -> None:
