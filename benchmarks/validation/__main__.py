@@ -13,13 +13,14 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.table import table
-from benchmarks.validation import held_out, network, shapes, training
+from benchmarks.validation import held_out, network, reliability, shapes, training
 
 PARTS: dict[str, ModuleType] = {
     "network": network,
     "held-out": held_out,
     "training": training,
     "shapes": shapes,
+    "reliability": reliability,
 }
 
 
