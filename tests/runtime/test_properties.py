@@ -8,6 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobsim.api.batch import Job
+from jobsim.api.meta import is_true
 from jobsim.api.pod import Pod
 from jobsim.testing.scenarios import faults
 from tests.runtime.lab import FAST, Lab
@@ -45,7 +47,7 @@ def lab(manifests: list[dict[str, Any]], drawn: list[dict[str, Any]], run: str, 
             {"pool": half, "shape": shape, "nodes": 2, "labels": {"half": half}, "rackLabels": ["rack"]}
             for half in ("a", "b")
         ],
-        pods=[{"match": {}, "start": "1s", "run": run, "stop": "2s"}],
+        pods=[{"match": {}, "start": "1s", "run": run, "stop": "2s", "exit": more.pop("exits", 0)}],
         control=FAST,
         faults=drawn,
         **more,
@@ -109,3 +111,65 @@ def _jobset(name: str) -> dict[str, Any]:
     spec = {"replicatedJobs": [{"name": "w", "replicas": 2, "template": {"spec": job}}]}
     head = {"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet", "metadata": {"name": name}}
     return {**head, "spec": spec}
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a Job: Indexed or not, with limits of all kinds."""
+    parallelism = draw(st.integers(1, 4))
+    spec: dict[str, Any] = {"parallelism": parallelism, "backoffLimit": draw(st.integers(0, 6))}
+    if draw(st.booleans()):
+        spec |= {"completionMode": "Indexed", "completions": draw(st.integers(1, 6))}
+        if draw(st.booleans()):
+            spec |= {"backoffLimitPerIndex": draw(st.integers(0, 1)), "maxFailedIndexes": 1}
+    elif draw(st.booleans()):
+        spec["completions"] = draw(st.integers(1, 6))
+    if draw(st.booleans()):
+        spec["podReplacementPolicy"] = "Failed"
+    container = {"name": "c", "image": "i", "resources": {"requests": {"cpu": 1}}}
+    spec["template"] = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "job"}, "spec": spec}
+
+
+def is_honest(fault: dict[str, Any]) -> bool:
+    """Tell whether no answer to a write that was made gets lost: then no pod is made twice."""
+    return not fault.get("applied")
+
+
+@FEW
+@given(manifest=jobs(), drawn=faults(), exits=st.sampled_from([0, {0: 0.7, 1: 0.3}]), seed=st.integers(0, 9))
+def test_the_job_controller(
+    manifest: dict[str, Any], drawn: list[dict[str, Any]], exits: Any, seed: int
+) -> None:
+    """K-JOB-30, K-JOB-42, K-JOB-43, K-JOB-100: each pod is counted once, no index succeeds twice.
+
+    That counts only grow and completedIndexes are canonical are laws, which every run asks.
+    """
+    done = lab([manifest], drawn, "10s", exits=exits, seed=seed, until="3h")
+    job = done.store.get(Job, "default", "job")
+    assert job is not None
+    assert job.status.completion_time or is_true(job.status.conditions, "Failed")
+    ended: dict[str, str] = {}
+    active: dict[str, None] = {}
+    most, won = 0, []
+    for row in done.rows:
+        if row.get("kind") != "Pod":
+            continue
+        name = row["name"]
+        if row["type"] == "ADDED":
+            active[name] = None
+        phase = row.get("status", {}).get("phase")
+        if phase in ("Succeeded", "Failed") and name not in ended:
+            ended[name] = phase
+            if phase == "Succeeded":
+                won.append(name.rsplit("-", 1)[0])
+        if row["type"] == "DELETED" or name in ended or "deletionTimestamp" in row.get("metadata", {}):
+            active.pop(name, None)
+        most = max(most, len(active))
+    if not all(map(is_honest, drawn)):
+        return
+    assert most <= manifest["spec"]["parallelism"]
+    if manifest["spec"].get("completionMode") == "Indexed":
+        assert len(set(won)) == len(won)
+    status = job.status
+    assert status.succeeded + status.failed == len(ended)
