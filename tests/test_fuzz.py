@@ -35,6 +35,21 @@ def test_a_scenario_comes_to_its_end_whatever_befalls_it(drawn: list[dict[str, A
     assert not fuzz.problem_of(document, str(ROOT), same_end=False)
 
 
+HISTORY = """\
+kind: Replay
+jobset: {version: main, gates: {}}
+fleet: {racks: 1, nodesPerRack: 1}
+calm: false
+honest: true
+script: {}
+manifests:
+- {apiVersion: jobset.x-k8s.io/v1alpha2, kind: JobSet, metadata: {name: js}, spec: {}}
+steps:
+- [flow, 2]
+settle: true
+"""
+
+
 def jobsim(*words: object) -> Result:
     return CliRunner().invoke(cli, [str(word) for word in words])
 
@@ -106,6 +121,31 @@ def test_bad_input(words: tuple[object, ...], error: str) -> None:
     result = jobsim(*words)
     assert result.exit_code == 2
     assert result.stderr.startswith(f"error: {error}"), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("kind: Replay", "is no history: it has no jobset (what jobsim fuzz has printed)"),
+        (HISTORY.replace("racks: 1", "racks: x"), "is no history: "),
+        (HISTORY.replace("flow", "flop"), "has a step ['flop', 2] (a word of hear, work, "),
+        (HISTORY.replace("2]", "2, 3, 4]"), "has a step ['flow', 2, 3, 4] (a word of hear, "),
+        (HISTORY.replace("2]", "a]"), "has a step ['flow', 'a'] (a word of hear, work, "),
+        (HISTORY.replace("spec: {}", "spec: {replicas: x}"), "has a manifest that the API server refuses: "),
+    ],
+)
+def test_histories_that_cannot_be_read(text: str, error: str, tmp_path: Path) -> None:
+    file = tmp_path / "history.yaml"
+    file.write_text(text)
+    result = jobsim("replay", file)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {error}"), result.stderr
+
+
+def test_a_history_by_hand(tmp_path: Path) -> None:
+    file = tmp_path / "history.yaml"
+    file.write_text(HISTORY)
+    assert jobsim("replay", file).stdout == "no law is broken in 1 steps\n"
 
 
 def test_without_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:

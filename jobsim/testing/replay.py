@@ -10,11 +10,13 @@ import binascii
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 from jobsim.api import codec
 from jobsim.controllers.jobset import Gates
 from jobsim.errors import InputError
+from jobsim.testing.faults import FAULTS
 from jobsim.testing.machine_world import STEPS, BrokenError, Case, Step, World
 
 PREFIX = "jobsim-replay-1."
@@ -103,11 +105,13 @@ def replay(history: Mapping[str, Any] | str) -> World:
         case = _case(history)
         steps = [list(step) for step in history["steps"]]
         settle = bool(history["settle"])
-    except (KeyError, TypeError, ValueError, IndexError, codec.DecodeError) as err:
-        raise InputError(f"is no history ({err!r})") from None
-    strange = [step for step in steps if not step or step[0] not in STEPS]
+    except KeyError as err:
+        raise InputError(f"is no history: it has no {err.args[0]} (what jobsim fuzz has printed)") from None
+    except (TypeError, ValueError, IndexError, AttributeError, codec.DecodeError) as err:
+        raise InputError(f"is no history: {err} (what jobsim fuzz has printed)") from None
+    strange = [step for step in steps if not _is_step(step)]
     if strange:
-        raise InputError(f"has a step {strange[0]} (one of {', '.join(STEPS)})")
+        raise InputError(f"has a step {strange[0]} (a word of {', '.join(STEPS)}, and its numbers)")
     world = World(case)
     for step in steps:
         world.do(step)
@@ -116,17 +120,29 @@ def replay(history: Mapping[str, Any] | str) -> World:
     return world
 
 
+def _is_step(step: Sequence[Any]) -> bool:
+    """Tell whether a step is a word that is known, with as many numbers (or faults) as it takes."""
+    if not step or step[0] not in STEPS:
+        return False
+    word, *values = step
+    try:
+        signature(STEPS[word]).bind(None, *values)
+    except TypeError:
+        return False
+    return all(type(value) is int or value in FAULTS for value in values)
+
+
 def _case(history: Mapping[str, Any]) -> Case:
     options = history["jobset"]
     gates = {_GATES[word]: bool(on) for word, on in options["gates"].items()}
     return Case(
         manifest=history["manifests"][0],
         gates=Gates(version=options["version"], **gates),
-        racks=history["fleet"]["racks"],
-        nodes_per_rack=history["fleet"]["nodesPerRack"],
-        calm=history["calm"],
-        honest=history["honest"],
-        script=history["script"],
+        racks=int(history["fleet"]["racks"]),
+        nodes_per_rack=int(history["fleet"]["nodesPerRack"]),
+        calm=bool(history["calm"]),
+        honest=bool(history["honest"]),
+        script={str(place): int(code) for place, code in history["script"].items()},
     )
 
 
