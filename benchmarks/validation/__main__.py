@@ -22,6 +22,8 @@ PARTS: dict[str, ModuleType] = {
     "shapes": shapes,
     "reliability": reliability,
 }
+#: Parts that simulate: minutes instead of seconds.
+SLOW = ("reliability",)
 
 
 def main() -> int:
