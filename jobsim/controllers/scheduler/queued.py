@@ -71,6 +71,7 @@ def backoff(failures: int, timing: Timing = REAL) -> int:
 
     Examples
     --------
+    >>> from jobsim.units import SECOND
     >>> [backoff(n) // SECOND for n in range(7)]
     [0, 1, 2, 4, 8, 10, 10]
     """
