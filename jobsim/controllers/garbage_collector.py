@@ -17,6 +17,7 @@ item is retried for ever).
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Literal
 
 from jobsim.api import codec
@@ -107,6 +108,35 @@ def observe(reader: Reader, namespace: str, name: str) -> Seen | None:
         return None
     waits = "waiting" in owners and "solid" not in owners
     return Seen(obj=obj, owners=owners, dependents=tuple(reader.dependents(meta.uid)) if waits else ())
+
+
+def requests(reader: Reader, namespace: str, name: str, absent: Container[str]) -> tuple[int, list[str]]:
+    """Return how often the server is asked for a look at an object, and which owners prove to be absent.
+
+    Once for the object, once for each owner that is not known to be absent, once more before an owner
+    that has waited is let go.
+
+    Parameters
+    ----------
+    absent : container of str
+        UIDs of owners that were not there before.
+
+    Source: garbagecollector.go attemptToDeleteItem, isDangling, operations.go removeFinalizer.
+    """
+    kind, _, own_name = name.partition("/")
+    obj = reader.find(kind, namespace, own_name)
+    if obj is None:
+        return 1, []
+    meta = obj.metadata
+    if meta.deletion_timestamp is not None:
+        if ORPHAN in meta.finalizers:
+            return 1, []
+        if FOREGROUND in meta.finalizers:
+            return 1 if reader.has_blocking_dependent(meta.uid) else 2, []
+        return 0, []
+    asked = [ref for ref in meta.owner_references if ref.uid not in absent]
+    missing = [ref.uid for ref in asked if _owner_state(obj, ref, reader) == "dangling"]
+    return 1 + len(asked), missing
 
 
 def reconcile(seen: Seen, now: int) -> Plan:

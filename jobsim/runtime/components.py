@@ -101,6 +101,13 @@ def ttl_core(timing: Timing = REAL) -> Core:
 
 def garbage_collector_core(timing: Timing = REAL) -> Core:
     """Return the garbage collector (20 workers, K-JOB-125)."""
+    absent: dict[str, None] = {}
+
+    def asks(reader: Reader, namespace: str, name: str) -> int:
+        count, missing = garbage_collector.requests(reader, namespace, name, absent)
+        absent.update(dict.fromkeys(missing))
+        return count
+
     return Core(
         name="garbage-collector",
         kinds=(),
@@ -109,6 +116,7 @@ def garbage_collector_core(timing: Timing = REAL) -> Core:
         reconcile=lambda seen, now: garbage_collector.reconcile(seen, now),
         workers=timing.gc_workers,
         live=True,
+        asks=asks,
         minds={"*": METADATA},
     )
 

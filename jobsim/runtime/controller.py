@@ -56,6 +56,8 @@ class Core(Struct):
     live : bool
         Whether it asks the server before it acts (K-JOB-125): what others do in the same instant, from
         their caches, comes first.
+    asks : callable or None
+        ``(reader, namespace, name) -> int``: how many requests of its client a look takes, if it asks.
     polls : bool
         Whether a look that it asks for itself is only another look at something that others hold up:
         no hope that anything will happen.
@@ -73,6 +75,7 @@ class Core(Struct):
     workers: int = 1
     pull_forward: bool = False
     live: bool = False
+    asks: Callable[[Reader, str, str], int] | None = None
     minds: Mapping[str, int] = {}
     polls: bool = False
 
@@ -186,7 +189,7 @@ class Controller:
 
     def _ask(self) -> None:
         """Let the others of this instant go first: the server has yet to answer."""
-        self._engine.after(self._client.travel(), self._drain)
+        self._engine.after(0 if self._core.asks else self._client.travel(), self._drain)
 
     def _drain(self) -> None:
         self._armed = None
@@ -201,25 +204,48 @@ class Controller:
 
     def _work(self, key: Key) -> None:
         """Observe, decide, and begin to execute."""
-        core = self._core
-        self.reconciles += 1
-        seen = core.observe(self._reader, *key, self._memory.get(key))
-        plan = None if seen is None else core.reconcile(seen, self._engine.now)
+        if self._core.asks is not None and not self._client.immediate:
+            self._start(key, self._look(key))
+            return
+        plan = self._decide(key)
         if plan is None or _idle(plan):
             self._finish(key, Finish(requeue_after_ns=plan.requeue_after_ns if plan else None))
             return
-        self._running[key] = None
         send = self._client.begin()
         if self._client.immediate:
+            self._running[key] = None
             try:
                 finish = drive(plan, send, self._shell(key))
             except Stopped:
                 return
             self._finish(key, finish)
             return
-        task = Task(self._engine, self._perform(key, plan, send), lambda finish: self._finish(key, finish))
+        self._start(key, self._perform(key, plan, send))
+
+    def _decide(self, key: Key) -> Plan | None:
+        """Return what is to be done about a key, None if it is gone."""
+        self.reconciles += 1
+        seen = self._core.observe(self._reader, *key, self._memory.get(key))
+        return None if seen is None else self._core.reconcile(seen, self._engine.now)
+
+    def _start(self, key: Key, work: Generator[Wait, None, Finish]) -> None:
+        """Begin what takes time."""
+        self._running[key] = None
+        task = Task(self._engine, work, lambda finish: self._finish(key, finish))
         if task.alive:
             self._running[key] = task
+
+    def _look(self, key: Key) -> Generator[Wait, None, Finish]:
+        """Ask the server, then decide on what is there; yields waits."""
+        assert self._core.asks is not None
+        for _ in range(self._core.asks(self._reader, *key)):
+            wait = self._client.delay()
+            if wait:
+                yield wait
+        plan = self._decide(key)
+        if plan is None or _idle(plan):
+            return Finish(requeue_after_ns=plan.requeue_after_ns if plan else None)
+        return (yield from self._perform(key, plan, self._client.begin()))
 
     def _shell(self, key: Key) -> Shell:
         return Shell(record=self._record_event, remember=partial(self._set_memory, key), count=self._count)

@@ -34,7 +34,7 @@ TABLES = {
         ("get", "pods", "-l", FAILED, "-o", "wide"),
         "NAME                READY   STATUS      RESTARTS   AGE   IP       NODE      "
         "NOMINATED NODE   READINESS GATES",
-        ["h100-29"],
+        ["h100-21"],
     ),
     "cluster-scoped": (("get", "node", "h100-0"), "NAME     STATUS   ROLES    AGE   VERSION", ["Ready"]),
     "all namespaces": (

@@ -314,3 +314,37 @@ def test_no_orphan_is_left_and_nothing_owned_goes_early(
     for obj in objects:
         safe = not obj.metadata.owner_references and obj.uid not in asked
         assert not safe or obj.uid in left, "an object without owners was deleted"
+
+
+@pytest.mark.parametrize(
+    ("objects", "asked", "absent", "count", "missing"),
+    [
+        ((JOBSET, JOB), JOB, (), 2, []),
+        ((JOB,), JOB, (), 2, [JOBSET.uid]),
+        ((JOB,), JOB, (JOBSET.uid,), 1, []),
+        ((JOBSET,), JOBSET, (), 1, []),
+        ((JOBSET,), JOB, (), 1, []),
+    ],
+    ids=["an owner", "a missing one", "known to be missing", "no owner", "gone itself"],
+)
+def test_what_the_server_is_asked(
+    objects: tuple[Object, ...], asked: Object, absent: tuple[str, ...], count: int, missing: list[str]
+) -> None:
+    """K-JOB-125: for the object, for each owner, once for one that is not there."""
+    store = World(*objects).store
+    assert gc.requests(store, "ns", f"{asked.kind}/{asked.name}", absent) == (count, missing)
+
+
+@pytest.mark.parametrize(
+    ("propagation", "dependents", "count"), [("Foreground", 1, 1), ("Foreground", 0, 2), ("Orphan", 1, 1)]
+)
+def test_what_the_server_is_asked_of_an_owner_that_waits(
+    propagation: str, dependents: int, count: int
+) -> None:
+    """K-JOB-122, K-JOB-124: once; once more before its finalizer is taken away."""
+    held = [_make(Pod, "p0", _ref(JOB), finalizers=("keep",))][:dependents]
+    world = World(_make(Job, "job", finalizers=("keep",)), *held).delete(JOB, propagation)
+    assert gc.requests(world.store, "ns", "Job/job", ()) == (count, [])
+    pod = _make(Pod, "p1", _ref(JOB), finalizers=("keep",))
+    world = World(JOB, pod).delete(pod)
+    assert gc.requests(world.store, "ns", "Pod/p1", ()) == (0, [])
