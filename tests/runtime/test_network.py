@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobsim.hardware.collectives import collective_time
 from jobsim.hardware.step_model import StepModel, training_step
@@ -168,3 +170,30 @@ def test_the_same_in_every_order_of_workloads() -> None:
     one = run(gang("a", "n-r0", "n-r1"), gang("b", "n-r0", "n-r1"), workloads=[work("a"), work("b")])
     two = run(gang("a", "n-r0", "n-r1"), gang("b", "n-r0", "n-r1"), workloads=[work("b"), work("a")])
     assert one.recorder.digest == two.recorder.digest
+
+
+RACKS = st.lists(st.sampled_from(["n-r0", "n-r1"]), min_size=1, max_size=3).map(tuple)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(RACKS, st.integers(5, 60)), min_size=1, max_size=3),
+    st.sampled_from([1.0, 2.0, 4.0, 7.0]),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(12, 90)), max_size=2),
+)
+def test_whatever_happens_useful_is_steps_at_nominal_pace(
+    gangs: list[tuple[tuple[str, ...], int]], over: float, losses: list[tuple[int, int]]
+) -> None:
+    lab = run(
+        *(gang(f"g{i}", *racks, pods=1) for i, (racks, _) in enumerate(gangs)),
+        over=over,
+        workloads=[
+            work(f"g{i}", steps, checkpoint={"every": "7s", "write": "1s", "load": "2s"})
+            for i, (_, steps) in enumerate(gangs)
+        ],
+        failures=[{"at": at, "pod": f"g{i}-w0-0-0", "exitCode": 1} for i, at in losses if i < len(gangs)],
+    )
+    for i, (racks, steps) in enumerate(gangs):
+        assert lab.js(f"g{i}").status.terminal_state == "Completed"
+        nominal = step_s(1.0, domains=len(racks))
+        assert ledger(lab, f"g{i}")["useful"] == pytest.approx(steps * nominal, abs=1e-6)
