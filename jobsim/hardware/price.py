@@ -49,7 +49,7 @@ def cost(op: str, nbytes: float, where: Footprint, share: float) -> Cost:
         # What its switches leave is in the share: they are the topology's.
         fabric = replace(fabric, tiers=())
     if fabric.kind == "torus":
-        return collective_time(op, nbytes, fabric=fabric, placement=_torus(where), share=share)
+        return collective_time(op, nbytes, fabric=fabric, placement=_torus(where, fabric.axes), share=share)
     return collective_time(op, nbytes, fabric=fabric, ranks=_group(where, fabric.g), share=share)
 
 
@@ -59,10 +59,10 @@ def _group(where: Footprint, size: int) -> tuple[int, int]:
     return where.domains * (where.ranks // each), each
 
 
-def _torus(where: Footprint) -> Torus:
+def _torus(where: Footprint, axes: int) -> Torus:
     """Return the slices of a job; part of a slice is a line of chips, which is the worst part to have."""
     shape = where.machine.torus
-    if not shape or where.ranks != where.machine.domain:
+    if not 0 < len(shape) <= axes or where.ranks != where.machine.domain:
         shape = (where.ranks,)
     return Torus(shape=shape, wraps=wraps(shape) if len(shape) > 1 else (False,), slices=where.domains)
 
@@ -166,7 +166,7 @@ def score(topology: Topology, where: Footprint, nbytes: float = USUAL_BYTES) -> 
     found = Score(
         machines=where.machines,
         domains=where.domains,
-        ranks=where.domains * where.ranks,
+        ranks=where.total,
         tiers=tuple(_tiers(topology, where, packed)),
     )
     if not where.machine.fabric:
@@ -183,7 +183,7 @@ def score(topology: Topology, where: Footprint, nbytes: float = USUAL_BYTES) -> 
         fabric=where.machine.fabric,
         nbytes=nbytes,
         here_s=here.seconds,
-        best_s=best.seconds,
+        best_s=min(best.seconds, here.seconds),
         random_s=sum(anywhere) / DRAWS,
         algorithm=here.algorithm,
         bottleneck=_bottleneck(topology, where, here),

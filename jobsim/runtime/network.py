@@ -14,6 +14,7 @@ from jobsim.api._struct import Struct, replace
 from jobsim.api.jobset import JobSet
 from jobsim.api.pod import Pod
 from jobsim.apiserver.store import Store
+from jobsim.errors import InputError, InputErrors
 from jobsim.hardware import gang as ranks
 from jobsim.hardware.contention import Shares, alone
 from jobsim.hardware.price import Exchange, demands, exposed_s, most
@@ -110,7 +111,7 @@ class Congestion:
         self._set_pace = set_pace
         self._warn = warn
         self._stands: dict[Key, _Stand] = {}
-        self._nominal: dict[str, None] = {}
+        self._known: dict[str, None] = {}
         if topology is not None:
             self._links = topology.links
             self._shares: Shares[Key] = Shares(self._links)
@@ -124,25 +125,34 @@ class Congestion:
         pods = self._store.by_index(Pod, "jobset", f"{gang.key[0]}/{gang.key[1]}")
         members = ranks.latest(pod for pod in pods if pod.uid in gang.ready)
         where = ranks.where(topology, jobset, members)
+        self._stands.pop(gang.key, None)
         if where is None or not where.machine.fabric:
-            self._stands.pop(gang.key, None)
-            self._say_unpriced(gang)
+            self._unpriced(gang, "its pods are on nodes of no known fabric")
+            return
+        try:
+            nominal_ns = self._nominal_ns(sends, where)
+        except (InputError, InputErrors) as err:
+            self._unpriced(gang, str(err))
             return
         loads = demands(topology, where, sends.patterns)
         self._stands[gang.key] = _Stand(sends, where, loads, most(where))
-        if jobset.uid not in self._nominal:
-            self._nominal[jobset.uid] = None
-            packed = best(topology, where)
-            share = alone(demands(topology, packed, sends.patterns), self._links, most(packed))
-            nominal_ns = sends.step_ns(packed, share)
+        if jobset.uid not in self._known:
+            self._known[jobset.uid] = None
             steps = -(-sends.useful_ns // nominal_ns) if sends.useful_ns else gang.workload.steps
             gang.workload = replace(gang.workload, step_ns=nominal_ns, steps=steps)
 
-    def _say_unpriced(self, gang: Gang) -> None:
+    def _nominal_ns(self, sends: Exchanging, where: Footprint) -> int:
+        """Return the time of a step where the gang would be packed as tightly as can be, alone."""
+        assert self._topology is not None
+        times = []
+        for at in (where, best(self._topology, where)):
+            loads = demands(self._topology, at, sends.patterns)
+            times.append(sends.step_ns(at, alone(loads, self._links, most(at))))
+        return min(times)
+
+    def _unpriced(self, gang: Gang, why: str) -> None:
         name = f"{gang.key[0]}/{gang.key[1]}"
-        self._warn(
-            f"workload of jobset {name}: its pods are on nodes of no known fabric; steps cost no network"
-        )
+        self._warn(f"workload of jobset {name}: its steps are not priced on the network: {why}")
 
     def enter(self, gang: Gang) -> None:
         """Let a gang begin to step: it loads its links, and others may slow down."""

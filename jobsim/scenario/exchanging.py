@@ -65,21 +65,27 @@ def _model(
     pools: Sequence[model.Pool],
     manifests: Sequence[Manifest],
 ) -> Iterator[Finding]:
-    if not step.own_peak and not all(pool.shape.peak_tflops for pool in pools):
-        text = "peakTflops is missing, and the fleet's shape does not say it (or accelerator: NAME)"
-        yield Finding(path, text)
+    wrong = [text for pool in pools if (text := _misfit(step, pool))]
+    if len(wrong) == len(pools) > 0:
+        yield Finding(path, wrong[0])
         return
-    for pool in pools:
-        peak = step.model.peak_tflops if step.own_peak else pool.shape.peak_tflops
-        try:
-            training_step(replace(step.model, peak_tflops=peak), fabric=pool.fabric or pool.shape.fabric)
-        except (InputError, InputErrors) as err:
-            yield Finding(path, f"on pool {pool.pool}: {err}")
     asked = _asked(spec, manifests)
     if asked and asked != step.model.accelerators:
         shape = " x ".join(f"{name} {getattr(step.model, name)}" for name in ("data", "tensor", "pipeline"))
         text = f"it runs on {step.model.accelerators} accelerators ({shape}), the gang's pods have {asked}"
         yield Finding(path, f"{text} (the same number)")
+
+
+def _misfit(step: model.StepModel, pool: model.Pool) -> str:
+    """Return why a model cannot run on a pool's machines and fabric; empty if it can."""
+    peak = step.model.peak_tflops if step.own_peak else pool.shape.peak_tflops
+    if not peak:
+        return "peakTflops is missing, and the fleet's shape does not say it (or accelerator: NAME)"
+    try:
+        training_step(replace(step.model, peak_tflops=peak), fabric=pool.fabric or pool.shape.fabric)
+    except (InputError, InputErrors) as err:
+        return f"on pool {pool.pool}: {err}"
+    return ""
 
 
 def _asked(spec: model.WorkloadSpec, manifests: Sequence[Manifest]) -> int:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import math
 
-from jobsim.hardware.catalogue import fabric, shape
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobsim.hardware.catalogue import fabric, fabrics, shape, shapes
 from jobsim.hardware.collectives import collective_time
+from jobsim.hardware.contention import alone
 from jobsim.hardware.price import Exchange, cost, demands, exposed_s, most, score
 from jobsim.hardware.topology import Host, Machine, Topology, build
 from jobsim.hardware.topology.labels import machine_of
@@ -143,3 +148,31 @@ def test_a_machine_larger_than_the_fabrics_domain_is_several(
     where = on(net, *(f"h0-{i}" for i in range(4)), ranks=accelerators)
     found = cost("all-reduce", GIB, where, 1.0)
     assert found == collective_time("all-reduce", GIB, ranks=group, fabric="ib_h100")
+
+
+SHAPES, FABRICS = shapes(), fabrics()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(SHAPES)), st.sampled_from(sorted(FABRICS))), min_size=1, max_size=2
+    ),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 9)), min_size=1, max_size=12),
+    st.sampled_from([1.0, 3.0]),
+    st.sampled_from(["all-reduce", "all-to-all", "send-recv", "broadcast"]),
+)
+def test_every_placement_on_every_fabric_has_a_price(
+    kinds: list[tuple[str, str]], pods: list[tuple[int, int]], over: float, op: str
+) -> None:
+    machines = [machine_of(SHAPES[one], FABRICS[two], (over, over)) for one, two in kinds]
+    net = build(Host(f"h{i}", (f"r{i // 3}", f"b{i // 6}"), machines[i % len(machines)]) for i in range(12))
+    where = footprint(net, [(f"h{host}", count) for host, count in pods])
+    assert where is not None
+    found = score(net, where)
+    assert 0 <= found.best_s <= found.here_s
+    assert math.isfinite(found.random_s)
+    exchange = [Exchange(op, GIB)]
+    rate = alone(demands(net, where, exchange), net.links, most(where))
+    assert 0 < rate <= 1
+    assert 0 <= exposed_s(exchange, where, rate) < math.inf

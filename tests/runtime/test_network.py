@@ -166,6 +166,31 @@ def test_a_step_from_a_model() -> None:
     assert ledger(lab, "a")["useful"] == pytest.approx(100 * expected, abs=1e-6)
 
 
+def test_what_cannot_be_priced_is_said_and_runs_all_the_same() -> None:
+    pools = [
+        {"pool": "n", "shape": "dgx-h100", "racks": 1, "nodesPerRack": 4, "rackLabels": ["r"]},
+        {
+            "pool": "m",
+            "shape": {"cpu": 8, "memory": "8Gi", "accelerators": {"nvidia.com/gpu": 8}},
+            "nodes": 2,
+        },
+    ]
+    lab = Lab(
+        gang("a", "m-r0"),
+        gang("b", "n-r0", "m-r0", pods=1),
+        fleet=pools,
+        pods=[{"match": {}, "start": 0, "run": "workload", "stop": "1s"}],
+        workloads=[work("a"), work("b", steps=10)],
+    )
+    assert ledger(lab, "a")["useful"] == 100.0
+    # A gang on both is priced as where its first rank is.
+    assert ledger(lab, "b")["useful"] == pytest.approx(10 * step_s(1.0, domains=2))
+    assert lab.warnings == [
+        "workload of jobset default/a: its steps are not priced on the network: its pods are on nodes of no "
+        "known fabric"
+    ]
+
+
 def test_the_same_in_every_order_of_workloads() -> None:
     one = run(gang("a", "n-r0", "n-r1"), gang("b", "n-r0", "n-r1"), workloads=[work("a"), work("b")])
     two = run(gang("a", "n-r0", "n-r1"), gang("b", "n-r0", "n-r1"), workloads=[work("b"), work("a")])

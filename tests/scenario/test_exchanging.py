@@ -85,3 +85,12 @@ def test_in_the_runtimes_words() -> None:
     assert found.exchanges == (Exchange("send-recv", 2**20, 0.5),)
     own = lab({"model": {**LLAMA, "peakTflops": 500}}).workloads[0]
     assert exchanging(own).own_peak
+
+
+def test_one_pool_that_can_carry_a_model_is_enough() -> None:
+    pools = [{"pool": "t", "shape": "tpu-v5p", "nodes": 4}, {"pool": "h", "shape": "dgx-h100", "nodes": 4}]
+    model = {**LLAMA, "data": 3, "batch": 3}
+    work = {"match": {"jobset": "train"}, "step": {"model": model}, "steps": 10}
+    Scenario(fleet=pools, workloads=[work])
+    with pytest.raises(InputErrors, match="on pool t: "):
+        Scenario(fleet=pools[:1], workloads=[work])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -37,8 +38,8 @@ def test_pools_say_what_machines_are() -> None:
     kinds = [topology.machine(topology.number_of[name]) for name in ("a-7", "b-2", "c-0")]
     assert [m.fabric for m in kinds] == ["ib_h100", "ib_a100", ""]
     assert [m.nic for m in kinds] == [50.0, 25.0, 0.0]
-    assert topology.levels[0].up.tolist() == [400.0] * 4 + [600.0, 0.0]
-    assert topology.levels[1].up.tolist() == [200.0] * 2 + [600.0, 0.0]
+    assert topology.levels[0].up.tolist() == [400.0] * 4 + [600.0, math.inf]
+    assert topology.levels[1].up.tolist() == [200.0] * 2 + [600.0, math.inf]
 
 
 def test_node_manifests_say_it_by_their_labels() -> None:

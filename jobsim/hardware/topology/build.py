@@ -88,7 +88,7 @@ class Level(NamedTuple):
     of_host : (hosts,) array of int
         The switch above each host.
     up : (switches,) array of float
-        Capacity of the links upwards, GB/s one way; infinite where nothing is above.
+        Capacity of the links upwards, GB/s one way; infinite where nothing is above, or nothing known.
     """
 
     name: str
@@ -216,6 +216,8 @@ def _level(
     for path, gbs in given.items():
         if path in numbers:
             up[numbers[path]] = gbs
+    # Machines of an unknown network limit nobody.
+    up[up == 0] = np.inf
     if len(numbers) == 1:
         up[:] = np.inf
     own = [path[0] for path in numbers]

@@ -31,6 +31,8 @@ class Footprint(NamedTuple):
         Machines that the job is on.
     ranks : int
         Ranks in each domain (where they differ, as many as spread over all).
+    total : int
+        All ranks.
     least : int
         The fewest domains that could hold it.
     machine : Machine
@@ -40,6 +42,7 @@ class Footprint(NamedTuple):
     hosts: IntArray
     machines: int
     ranks: int
+    total: int
     least: int
     machine: Machine
 
@@ -83,7 +86,9 @@ def footprint(topology: Topology, ranks: Iterable[tuple[str, int]]) -> Footprint
     least = -(-total // room) if total and room else len(first)
     each = -(-max(total, pods) // len(first))
     # Pods that were on a machine one after another had the same accelerators.
-    return Footprint(hosts, len(machines), min(each, room) if room else each, min(least, len(first)), machine)
+    each = min(each, room) if room else each
+    total = min(max(total, pods), each * len(first))
+    return Footprint(hosts, len(machines), each, total, min(least, len(first)), machine)
 
 
 def crossings(level: Level, hosts: IntArray) -> IntArray:
@@ -127,7 +132,7 @@ def _loads(levels: Sequence[Level], times: Sequence[IntArray | FloatArray], rate
     offset = 0
     for level, each in zip(levels, times, strict=True):
         for number in np.flatnonzero(each).tolist():
-            if np.isfinite(level.up[number]):
+            if rate and np.isfinite(level.up[number]):
                 found[offset + number] = float(each[number]) * rate
         offset += len(level.names)
     return found
@@ -148,7 +153,7 @@ def best(topology: Topology, where: Footprint) -> Footprint:
     """Return the job packed as tightly as an empty cluster lets it: few switches, each visited once."""
     hosts = candidates(topology, where)
     packed = _pack(list(reversed(topology.levels)), hosts, where.least)
-    ranks = -(-where.domains * where.ranks // len(packed))
+    ranks = -(-where.total // len(packed))
     machines = min(where.machines, len(packed) * -(-ranks // max(1, where.machine.accelerators)))
     return where._replace(hosts=packed, ranks=ranks, machines=machines)
 
