@@ -8,6 +8,7 @@ inside it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -220,9 +221,8 @@ def _level(
     up[up == 0] = np.inf
     if len(numbers) == 1:
         up[:] = np.inf
-    own = [path[0] for path in numbers]
-    twice = {one for one in own if own.count(one) > 1} if len(set(own)) < len(own) else set()
-    shown = tuple("/".join(reversed(path)) if path[0] in twice else path[0] for path in numbers)
+    times = Counter(path[0] for path in numbers)
+    shown = tuple("/".join(reversed(path)) if times[path[0]] > 1 else path[0] for path in numbers)
     return Level(name, shown, of_host, up)
 
 
