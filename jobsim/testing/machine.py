@@ -45,6 +45,12 @@ PEOPLE: st.SearchStrategy[Step] = st.one_of(
 )
 
 
+#: Nodes go and come.
+MACHINES: st.SearchStrategy[Step] = st.one_of(
+    st.tuples(st.just("lose"), st.integers(0, 3)), st.tuples(st.just("restore"))
+)
+
+
 class _Machine(RuleBasedStateMachine):
     """What pods and people do, and the usual course of things."""
 
@@ -94,6 +100,10 @@ class _Machine(RuleBasedStateMachine):
     @rule(word=st.sampled_from(["end", "stop"]), pod=WHICH, code=EXIT)
     def end(self, word: str, pod: int, code: int) -> None:
         self.do(word, pod, code)
+
+    @rule(step=MACHINES)
+    def machines(self, step: Step) -> None:
+        self.do(*step)
 
     @rule(step=PEOPLE)
     def people(self, step: Step) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from jobsim.api._struct import Json, Struct
+from jobsim.api.core import Node
 from jobsim.api.jobset import RESTART_ATTEMPT, JobSet
 from jobsim.api.pod import Pod
 from jobsim.api.watch import WatchEvent
@@ -113,9 +114,8 @@ class Course:
         #: What each so many-th write of the usual course meets, and the writes until then.
         self._gust: tuple[int, Fault] | None = None
         self._calm_writes = 0
-        for rack in range(case.racks):
-            for n in range(case.nodes_per_rack):
-                self.server.create(make_node(f"n{rack}{n}", labels={RACK: f"r{rack}"}), self.now)
+        for node in self.nodes():
+            self.server.create(node, self.now)
         self.server.submit(case.manifest, self.now)
         self.hear_if_calm()
 
@@ -139,6 +139,18 @@ class Course:
     def pods(self, wanted: Callable[[Pod], bool]) -> list[Pod]:
         """Return the pods of which something is true."""
         return [pod for pod in self.store.list(Pod) if wanted(pod)]
+
+    def nodes(self) -> list[Node]:
+        """Return the machines as they begin."""
+        return [
+            make_node(f"n{rack}{n}", labels={RACK: f"r{rack}"})
+            for rack in range(self.case.racks)
+            for n in range(self.case.nodes_per_rack)
+        ]
+
+    def has_kubelet(self, pod: Pod) -> bool:
+        """Tell whether the node that a pod is on is there (True before it has one)."""
+        return not pod.spec.node_name or self.store.get(Node, "", pod.spec.node_name) is not None
 
     def exit_code(self, pod: Pod) -> int:
         """Return how the script has a pod end; each place fails a few times at most."""
@@ -246,6 +258,8 @@ class Course:
     def _live(self, pod: Pod, ends: bool) -> bool:
         """Let a pod do what comes next; return whether something changed."""
         write: Write | None = None
+        if not self.has_kubelet(pod):
+            return False
         if pods.waits_for_node(pod):
             write = pods.bind(pod, self.store)
         elif pods.may_start(pod):

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from jobsim.api._struct import Json
 from jobsim.api.batch import Job
+from jobsim.api.core import Node
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
-from jobsim.api.writes import Delete, Patch, Propagation, Write
+from jobsim.api.writes import Create, Delete, Patch, Propagation, Write
 from jobsim.errors import ApiError
 from jobsim.testing import machine_pods as pods
 from jobsim.testing.faults import Fault
@@ -161,9 +162,24 @@ class World(Course):
         self._each(lambda p: True, pod, pods.vanish)
 
     def _each(self, wanted: Callable[[Pod], bool], number: int, write: Callable[[Pod], Write]) -> None:
-        found = self.pods(wanted)
+        found = self.pods(lambda pod: wanted(pod) and self.has_kubelet(pod))
         if found:
             self.request(write(_chosen(found, number)))
+
+    # what machines do
+
+    def lose(self, node: int) -> None:
+        """A machine goes, and its Node object with it."""
+        nodes = self.store.list(Node)
+        if len(nodes) > 1:
+            name = _chosen(nodes, node).name
+            self.request(Delete(kind="Node", namespace="", name=name))
+
+    def restore(self) -> None:
+        """All machines that went are there again, with nothing on them."""
+        for node in self.nodes():
+            if self.store.get(Node, "", node.name) is None:
+                self.request(Create(obj=node))
 
     # what people do
 
@@ -237,6 +253,8 @@ STEPS: Mapping[str, Callable[..., None]] = {
     "waver": World.waver,
     "stop": World.stop,
     "vanish": World.vanish,
+    "lose": World.lose,
+    "restore": World.restore,
     "suspend": World.suspend,
     "suspend-job": World.suspend_job,
     "scale": World.scale,

@@ -18,6 +18,8 @@ from jobsim.testing.replay import replay
 History = Mapping[str, Any]
 #: More replays than that are not worth the while.
 _TRIES_MAX = 600
+#: What stays: without it a JobSet is a case of its own, that breaks laws by never having a Job.
+_KEPT = ("name", "replicatedJobs", "template", "spec", "containers", "image")
 _Path = tuple[str | int, ...]
 
 
@@ -148,8 +150,7 @@ def _paths(data: Any, path: _Path = ()) -> Iterator[_Path]:
         children = list(enumerate(data))[::-1]
     for key, value in children:
         here = (*path, key)
-        # Names stay: what has none is a case of its own.
-        if here[0] == "spec" and len(here) > 1 and key != "name":
+        if here[0] == "spec" and len(here) > 1 and key not in _KEPT and path[-1:] != ("containers",):
             yield here
         yield from _paths(value, here)
 

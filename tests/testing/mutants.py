@@ -72,13 +72,6 @@ def _any_index(sync: Sync, count: int) -> list[int]:
     return indexes.first_free(taken, count, sync.job.spec.completions or 0)
 
 
-def _by_name(obj: Any, ref: Any, reader: Any) -> str:
-    """Know owners by name alone."""
-    state = owner_state(obj, ref, reader)
-    found = garbage_collector._find_owner(obj, ref, reader)
-    return "solid" if state == "dangling" and found is not None else state
-
-
 def _eager(obj: Any, ref: Any, reader: Any) -> str:
     """Take a JobSet that has restarted for one that is gone."""
     state = owner_state(obj, ref, reader)
@@ -92,7 +85,7 @@ MUTANTS = (
         jobset,
         "reconcile",
         partial(_restarts, lambda n: n),
-        ("restarts-never-fall", "counted-within-restarts", "liveness"),
+        ("restarts-never-fall", "counted-within-restarts", "liveness", "rest"),
     ),
     Mutant(
         "restart counted twice",
@@ -115,20 +108,13 @@ MUTANTS = (
         _hasty,
         ("announced-when-let-go", "announced-when-gone"),
     ),
-    Mutant("an index twice", manage, "_pending_indexes", _any_index, ("index-free",)),
+    Mutant("an index twice", manage, "_pending_indexes", _any_index, ("index-free", "rest")),
     Mutant(
         "counted while held",
         ObjectTally,
         "held_uids",
         lambda self, uids: set(),
         ("announced-when-let-go", "announced-when-gone", "counted-once"),
-    ),
-    Mutant(
-        "owners known by name",
-        garbage_collector,
-        "_owner_state",
-        _by_name,
-        ("owner-is-there",),
     ),
     Mutant(
         "children of the living",
