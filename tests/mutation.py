@@ -41,11 +41,13 @@ EQUIVALENT: tuple[tuple[str, str, str], ...] = (
     (r"self\._(children|wanted|targets|prepared)\b", r"None", "a cache that misses costs, no more"),
     (r"(last|shares)\.get", r"None", "a cache that misses costs, no more"),
     (r"memo = Memo|memo\.forget", r"None|True", "a cache that misses costs, no more"),
+    (r"if shape is not None", r"is None", "a cache that misses costs, no more"),
     (r"known=known", r"known=None|^$", "what is not handed over is looked at again"),
     (r"if self\.dirty else", r"or True", "without a change there are no events"),
     (r"if chains else None", r"or True", "a step of nothing does nothing"),
     (r"message\.isascii\(\)", r"and False", "the shorter way to the same"),
     (r"next\(.*, \(\)\)$", r", (None)?\)$", "asked only whether there is any; an error comes first"),
+    (r"composite=True", r"composite=(None|False)|, \)", "shortened in recorded cases of JobSets alone"),
     (r"completions < pods", r"<= pods", "the smaller of two equal numbers"),
     (r"api_version\.partition", r"rpartition", "there is one slash"),
 )
