@@ -5,7 +5,6 @@ Source: kubernetes pkg/apis/core/validation/validation.go 1.36.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from jobsim.api import names, quantity
@@ -28,9 +27,14 @@ from jobsim.api.pod import (
     ResourceRequirements,
     VolumeMount,
 )
+from jobsim.controllers.admission.pod_validate_handlers import (
+    PORT_RANGE,
+    lifecycle_errors,
+    port_name_problems,
+    probe_errors,
+)
 from jobsim.controllers.admission.pod_validate_sources import (
     env_source_errors,
-    probe_errors,
     volume_source_errors,
 )
 
@@ -51,7 +55,6 @@ _QUOTA_RESOURCES = frozenset(
         "storage",
     }
 )
-_PORT_NAME = re.compile(r"[-a-z0-9]+", re.ASCII)
 
 
 def choice(value: str, allowed: Sequence[str], path: str) -> list[FieldError]:
@@ -134,6 +137,7 @@ def init_errors(spec: PodSpec, volumes: set[str], path: str) -> list[FieldError]
 
 def _probe_errors(container: Container, path: str) -> list[FieldError]:
     return [
+        *lifecycle_errors(container.lifecycle, f"{path}.lifecycle"),
         *probe_errors(container.liveness_probe, f"{path}.livenessProbe", once=True),
         *probe_errors(container.readiness_probe, f"{path}.readinessProbe", once=False),
         *probe_errors(container.startup_probe, f"{path}.startupProbe", once=True),
@@ -166,7 +170,7 @@ def _port_errors(ports: Sequence[ContainerPort], path: str) -> list[FieldError]:
     for i, port in enumerate(ports):
         at = f"{path}[{i}]"
         if port.name:
-            if problems := _port_name_problems(port.name):
+            if problems := port_name_problems(port.name):
                 errors += formed(port.name, problems, f"{at}.name")
             elif port.name in seen:
                 errors.append(duplicate(f"{at}.name", port.name))
@@ -175,24 +179,9 @@ def _port_errors(ports: Sequence[ContainerPort], path: str) -> list[FieldError]:
             errors.append(required(f"{at}.containerPort"))
         for field, number in (("containerPort", port.container_port), ("hostPort", port.host_port)):
             if number and not 1 <= number <= 65535:
-                errors.append(invalid(f"{at}.{field}", number, "must be between 1 and 65535, inclusive"))
+                errors.append(invalid(f"{at}.{field}", number, PORT_RANGE))
         errors += choice(port.protocol, ("SCTP", "TCP", "UDP"), f"{at}.protocol")
     return errors
-
-
-def _port_name_problems(name: str) -> list[str]:
-    problems = []
-    if names.byte_length(name) > 15:
-        problems.append("must be no more than 15 characters")
-    if _PORT_NAME.fullmatch(name) is None:
-        problems.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
-    if re.search("[a-z]", name) is None:
-        problems.append("must contain at least one letter (a-z)")
-    if "--" in name:
-        problems.append("must not contain consecutive hyphens")
-    if name.startswith("-") or name.endswith("-"):
-        problems.append("must not begin or end with a hyphen")
-    return problems
 
 
 def claim_names(spec: PodSpec) -> set[str]:

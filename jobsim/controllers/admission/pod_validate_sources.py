@@ -1,4 +1,4 @@
-"""Validation of what volumes, variables and probes are made from: exactly one source, its own fields.
+"""Validation of what volumes and variables are made from: exactly one source, its own fields.
 
 Differs: of volume sources only claims, ConfigMaps, Secrets, hostPath and emptyDir are looked into.
 
@@ -12,7 +12,7 @@ from typing import Any
 from jobsim.api import names, quantity
 from jobsim.api._struct import Json
 from jobsim.api.field import FieldError, duplicate, forbidden, invalid, not_supported, required
-from jobsim.api.pod import EnvVar, PodSpec, Probe, Volume
+from jobsim.api.pod import EnvVar, PodSpec, Volume
 from jobsim.apiserver.schema_errors import invalid_data
 
 NONNEGATIVE = "must be greater than or equal to 0"
@@ -196,45 +196,3 @@ def _field_ref_errors(ref: Json, path: str) -> list[FieldError]:
             return [invalid(path, key, problem) for problem in names.qualified_name_errors(key)]
     why = f"error converting fieldPath: field label not supported: {field}"
     return [invalid(f"{path}.fieldPath", field, why)]
-
-
-# --- probes ------------------------------------------------------------------------------------
-
-
-def probe_errors(probe: Probe | None, path: str, *, once: bool) -> list[FieldError]:
-    """Return what is wrong with a probe; ``once``: its successThreshold has to be 1."""
-    if probe is None:
-        return []
-    errors: list[FieldError] = []
-    found = False
-    for name, value in (
-        ("exec", probe.exec),
-        ("httpGet", probe.http_get),
-        ("tcpSocket", probe.tcp_socket),
-        ("grpc", probe.grpc),
-    ):
-        if value is None:
-            continue
-        at = f"{path}.{name}"
-        if found:
-            errors.append(forbidden(at, "may not specify more than 1 handler type"))
-        elif name == "exec" and not value.get("command"):
-            errors.append(required(f"{at}.command"))
-        found = True
-    if not found:
-        errors.append(required(path, "must specify a handler type"))
-    for field, number in (
-        ("initialDelaySeconds", probe.initial_delay_seconds),
-        ("timeoutSeconds", probe.timeout_seconds),
-        ("periodSeconds", probe.period_seconds),
-        ("successThreshold", probe.success_threshold),
-        ("failureThreshold", probe.failure_threshold),
-    ):
-        if number < 0:
-            errors.append(invalid(f"{path}.{field}", number, NONNEGATIVE))
-    grace = probe.termination_grace_period_seconds
-    if grace is not None and grace <= 0:
-        errors.append(invalid(f"{path}.terminationGracePeriodSeconds", grace, "must be greater than 0"))
-    if once and probe.success_threshold != 1:
-        errors.append(invalid(f"{path}.successThreshold", probe.success_threshold, "must be 1"))
-    return errors

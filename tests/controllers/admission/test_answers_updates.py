@@ -17,7 +17,8 @@ from tests.controllers.admission.hostile import FOLLOWER, JOB, JOBSET, put
 from tests.controllers.admission.test_answers import EMPTY, admission
 from tests.controllers.admission.test_answers_more import refusal
 
-POD = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+C = {"name": "c", "image": "i"}
+POD = {"restartPolicy": "Never", "containers": [C]}
 MANIFESTS = [
     (FOLLOWER, "mpod.kb.io", "mutate--v1-pod"),
     (JOBSET, "mjobset.kb.io", "mutate-jobset-x-k8s-io-v1alpha2-jobset"),
@@ -120,3 +121,103 @@ def test_a_selector_of_ones_own() -> None:
     assert any(
         "`selector` does not match template `labels`" in text for text in refusal(put(JOB, ("spec",), other))
     )
+
+
+def in_template(**spec: Any) -> list[str]:
+    return refusal(put(JOB, ("spec",), {"template": {"spec": {**POD, **spec}}}))
+
+
+@pytest.mark.parametrize("field", ["hostname", "subdomain"])
+def test_names_in_a_jobs_template(field: str) -> None:
+    assert in_template(**{field: "good"}) == []
+    assert in_template(**{field: "Bad"})[0].startswith(
+        f'spec.template.spec.{field}: Invalid value: "Bad": a lower'
+    )
+
+
+def test_readiness_gates_are_all_told() -> None:
+    gates = [{"conditionType": "-"}, {"conditionType": "+"}, {"conditionType": "a.b/c"}]
+    told = in_template(readinessGates=gates)
+    at = "spec.template.spec.readinessGates"
+    assert {text.partition(": ")[0] for text in told} == {f"{at}[{i}].conditionType" for i in range(2)}
+
+
+def from_where(**source: Any) -> list[str]:
+    container = {**C, "env": [{"name": "A", "valueFrom": source}]}
+    return [
+        text.removeprefix("spec.template.spec.containers[0].env[0].")
+        for text in in_template(containers=[container])
+    ]
+
+
+@pytest.mark.parametrize("kind", ["configMapKeyRef", "secretKeyRef"])
+def test_variables_from_elsewhere(kind: str) -> None:
+    assert from_where(**{kind: {"name": "a", "key": "k"}}) == []
+    [name, key] = from_where(**{kind: {"name": "-"}})
+    assert name.startswith(f'valueFrom.{kind}.name: Invalid value: "-": a lowercase RFC 1123 subdomain')
+    assert key == f"valueFrom.{kind}.key: Required value"
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("metadata.name", ""),
+        ("metadata.labels['a']", ""),
+        ("metadata.annotations['A.b/c']", ""),
+        ("metadata.labels['-']", 'valueFrom.fieldRef: Invalid value: "-": name part must consist of'),
+        ("metadata.labels['a", "field label not supported: metadata.labels['a"),
+        ("metadata.other['a']", "field label not supported: metadata.other['a']"),
+        ("", "valueFrom.fieldRef.fieldPath: Required value"),
+    ],
+)
+def test_variables_from_fields(field: str, text: str) -> None:
+    told = from_where(fieldRef={"fieldPath": field})
+    assert text in told[0] if text else told == []
+
+
+PORTS = "must be between 1 and 65535, inclusive"
+
+
+@pytest.mark.parametrize(
+    ("handlers", "text"),
+    [
+        ({"grpc": {"port": 1}}, ""),
+        ({"httpGet": {"port": "name", "path": "/"}}, ""),
+        ({"httpGet": {"port": 65535, "scheme": "HTTPS"}}, ""),
+        (
+            {"grpc": {"port": 1}, "exec": {"command": ["x"]}},
+            "grpc: Forbidden: may not specify more than 1 handler",
+        ),
+        ({"exec": {"command": []}}, "exec.command: Required value"),
+        ({"tcpSocket": {"port": 0}}, f"tcpSocket.port: Invalid value: 0: {PORTS}"),
+        ({"tcpSocket": {}}, f"tcpSocket.port: Invalid value: 0: {PORTS}"),
+        (
+            {"tcpSocket": {"port": "8080"}},
+            'tcpSocket.port: Invalid value: "8080": must contain at least one letter',
+        ),
+        ({"httpGet": {"port": 65536}}, f"httpGet.port: Invalid value: 65536: {PORTS}"),
+        (
+            {"httpGet": {"port": 1, "scheme": "http"}},
+            'httpGet.scheme: Unsupported value: "http": supported values',
+        ),
+    ],
+)
+def test_handlers(handlers: dict[str, Any], text: str) -> None:
+    """Of probes, and of what runs after the start and before the stop of a container."""
+    for field, value, at in (
+        ("livenessProbe", handlers, "livenessProbe"),
+        ("lifecycle", {"preStop": handlers}, "lifecycle.preStop"),
+        ("lifecycle", {"postStart": handlers}, "lifecycle.postStart"),
+    ):
+        if "grpc" in handlers and field == "lifecycle":
+            continue  # No field of a hook.
+        told = in_template(containers=[{**C, field: value}])
+        assert told[0].startswith(f"spec.template.spec.containers[0].{at}.{text}") if text else told == []
+
+
+def test_hooks_have_a_handler() -> None:
+    told = in_template(
+        containers=[{**C, "lifecycle": {"preStop": {}, "postStart": {"sleep": {"seconds": 1}}}}]
+    )
+    at = "spec.template.spec.containers[0].lifecycle"
+    assert told == [f"{at}.preStop: Required value: must specify a handler type"]

@@ -73,6 +73,17 @@ def probe(**fields: Any) -> dict[str, Any]:
     return pod(livenessProbe={"exec": {"command": ["x"]}, **fields})
 
 
+def restarts(number: int) -> dict[str, Any]:
+    rule = {"action": "Restart", "exitCodes": {"operator": "In", "values": [1]}}
+    return pod(restartPolicy="Never", restartPolicyRules=[rule] * number)
+
+
+def until(seconds: int) -> dict[str, Any]:
+    doc = pod()
+    doc["spec"]["activeDeadlineSeconds"] = seconds
+    return doc
+
+
 def port(**fields: Any) -> dict[str, Any]:
     return pod(ports=[{"containerPort": 80, **fields}])
 
