@@ -23,7 +23,7 @@ from jobsim.controllers import kubelet
 from jobsim.laws import Exponential
 from jobsim.results.recorder import Recorder
 from jobsim.runtime.cluster import Cluster
-from jobsim.runtime.setup import CLIENT_LIMITS, ClientLimits, Control
+from jobsim.runtime.setup import CLIENT_LIMITS, Action, ClientLimits, Control
 from jobsim.scenario.build import build
 from jobsim.units import MILLISECOND, SECOND
 from jobsim.workload.behaviour import PodRule
@@ -49,13 +49,15 @@ class Peer(NamedTuple):
         The limits of controller-manager and scheduler, 5000/10000 instead of their defaults.
     request_ns : int
         Mean time of one of our requests.
-    seconds, writes : tuple
+    seconds : tuple of float
+        Of the start, of the full restart and, where it was taken, of the deletion of everything.
+    writes : tuple
         Of the start, and of the full restart.
     """
 
     lifted: bool
     request_ns: int
-    seconds: tuple[int, int]
+    seconds: tuple[int, ...]
     writes: tuple[Counts, Counts]
 
 
@@ -76,7 +78,7 @@ PEERS = {
     "1,000 pods, default limits": Peer(
         False,
         20 * MILLISECOND,
-        (65, 147),
+        (65, 147, 61),
         (
             _writes(200, 189),
             _writes(303, 192, patch_pods=1_000, delete_pods=2_081, delete_jobs=131, patch_jobs=100),
@@ -94,8 +96,8 @@ PEERS = {
 }
 
 
-def measure(peer: Peer) -> tuple[tuple[float, float], tuple[Counts, Counts]]:
-    """Return our virtual seconds and accepted writes, of the start and of the restart."""
+def measure(peer: Peer) -> tuple[tuple[float, float, float], tuple[Counts, Counts]]:
+    """Return our virtual seconds and accepted writes: start, restart (and deletion: seconds alone)."""
     setup, _ = build(scenario(*SHAPE), strict=False, check_invariants=False)
     lifted = ClientLimits(qps=5_000, burst=10_000)
     limits = {
@@ -106,6 +108,7 @@ def measure(peer: Peer) -> tuple[tuple[float, float], tuple[Counts, Counts]]:
         setup,
         kubelet=kubelet.KWOK_FAST,
         rules=(PodRule(run="forever"),),
+        actions=(Action(verb="delete", kind="JobSet", name="gang", at=2 * FAILURE_S * SECOND),),
         failures=tuple(replace(failure, at=FAILURE_S * SECOND) for failure in setup.failures),
         control=Control(limits=limits, latency=Exponential(mean=peer.request_ns)),
     )
@@ -115,22 +118,23 @@ def measure(peer: Peer) -> tuple[tuple[float, float], tuple[Counts, Counts]]:
     assert not refused, refused
     cluster.engine.run((FAILURE_S - 1) * SECOND)
     start = dict(cluster.writes.accepted)
-    cluster.engine.run(2 * FAILURE_S * SECOND)
+    cluster.engine.run((2 * FAILURE_S - 1) * SECOND)
     restart = {name: count - start.get(name, 0) for name, count in cluster.writes.accepted.items()}
     (record,) = recorder.jobsets.values()
     began, again = [(r.boundaries(0)[-1] - r.begin) / SECOND for r in record.clock.records]
-    return (began, again), (start, restart)
+    deleted = cluster.run().at / SECOND - 2 * FAILURE_S
+    assert not recorder.pods.living
+    return (began, again, deleted), (start, restart)
 
 
 def pairs(name: str) -> Iterator[tuple[str, str, int, int]]:
     """Yield phase, what is counted, theirs and ours."""
     peer = PEERS[name]
     seconds, writes = measure(peer)
-    phases = ("start", "restart")
-    for phase, theirs_s, ours_s, theirs, ours in zip(
-        phases, peer.seconds, seconds, peer.writes, writes, strict=True
-    ):
+    phases = ("start", "restart", "deletion")
+    for phase, theirs_s, ours_s in zip(phases, peer.seconds, seconds, strict=False):
         yield phase, "seconds", theirs_s, round(ours_s)
+    for phase, theirs, ours in zip(phases, peer.writes, writes, strict=False):
         for what, count in theirs.items():
             yield phase, what, count, ours.get(what, 0)
 

@@ -71,14 +71,15 @@ for event in run.at("10m4s").get("events"):
 # ### 10m4s to 10m10s: old Jobs go, new Jobs come
 #
 # The JobSet controller deletes the old Jobs in the *foreground*: each stays visible until its last pod is
-# gone. With the strategy Recreate each name is made again as soon as it is free, so for a few seconds old and
-# new Jobs run side by side.
+# gone. The garbage collector takes its time: 40 requests a second (its client's default rate), three a pod,
+# because it asks the server for the pod and for its owner first. With the strategy Recreate each name is made
+# again as soon as it is free, so for a few seconds old and new Jobs run side by side.
 
 # %%
-run.at("10m5s").get("jobs")
+run.at("10m8s").get("jobs")
 
 # %% [markdown]
-# ### 10m10s to 10m13s: pods start
+# ### 10m8s to 10m15s: pods start
 #
 # The Job controller makes pods at 20 a second (its client's default rate), the scheduler binds them, kubelets
 # start them. With exclusive placement the first pod of each Job has to be placed before the others may even
