@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jobsim import laws
-from jobsim.api import codec
 from jobsim.api._struct import replace
-from jobsim.api.core import Node
 from jobsim.controllers.timing import REAL
 from jobsim.runtime.guard import wanted
 from jobsim.runtime.setup import (
@@ -31,7 +29,7 @@ from jobsim.scenario.fleet import Fleet, fleet_of
 from jobsim.scenario.in_place import without_agent
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.manifests import Manifest
-from jobsim.scenario.network import network_of
+from jobsim.scenario.network import network_of, own_nodes
 from jobsim.units import DAY, SECOND
 from jobsim.workload.checkpoint import Checkpoint
 from jobsim.workload.training import Workload
@@ -57,7 +55,9 @@ def build(
     """
     nodes = fleet_of(scenario) if fleet is None else fleet
     limit = UNTIL_MAX if scenario.until is None else scenario.until
-    failures = Failures(scenario, [*nodes.nodes, *_own_nodes(scenario)], limit)
+    failures = Failures(
+        scenario, [*nodes.nodes, *own_nodes(m for m in scenario.manifests if not m.at)], limit
+    )
     manifests = [m for m in scenario.manifests if strict or not _only_a_file(m)]
     setup = Setup(
         gates=scenario.gates,
@@ -133,12 +133,6 @@ def _levels(spec: model.CheckpointSpec | None) -> Iterator[Checkpoint]:
             survives=level.survives,
             name=level.name,
         )
-
-
-def _own_nodes(scenario: Scenario) -> list[Node]:
-    """Return the nodes among the manifests of the beginning."""
-    nodes = [codec.from_dict(m.data) for m in scenario.manifests if m.kind == "Node" and not m.at]
-    return [node for node in nodes if isinstance(node, Node)]
 
 
 def _action(spec: model.ActionSpec, docs: tuple[Submission, ...]) -> Action:

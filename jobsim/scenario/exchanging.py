@@ -96,11 +96,14 @@ def _asked(spec: model.WorkloadSpec, manifests: Sequence[Manifest]) -> int:
             continue
         try:
             jobset = codec.from_dict(codec.prune_nulls(manifest.data))
-        except codec.DecodeError:
+            if isinstance(jobset, JobSet):
+                total += sum(_of_jobset(jobset, spec.match.replicated_jobs))
+        except ValueError:
             return 0
-        assert isinstance(jobset, JobSet)
-        wanted = spec.match.replicated_jobs or tuple(rjob.name for rjob in jobset.spec.replicated_jobs)
-        for rjob in jobset.spec.replicated_jobs:
-            if rjob.name in wanted:
-                total += wanted_pods(jobset, (rjob.name,)) * of_pod(rjob.template.spec.template.spec)
     return total
+
+
+def _of_jobset(jobset: JobSet, wanted: Sequence[str]) -> Iterator[int]:
+    for rjob in jobset.spec.replicated_jobs:
+        if not wanted or rjob.name in wanted:
+            yield wanted_pods(jobset, (rjob.name,)) * of_pod(rjob.template.spec.template.spec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobsim.api import codec, quantity
@@ -17,6 +17,7 @@ from jobsim.hardware.price import USUAL_BYTES, score
 from jobsim.hardware.topology import Machine, Topology
 from jobsim.hardware.topology.labels import from_nodes, guess, machine_of
 from jobsim.scenario.load import Scenario
+from jobsim.scenario.manifests import Manifest
 from jobsim.scenario.model import Pool, WorkloadSpec
 
 
@@ -43,8 +44,7 @@ def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Topology | None:
                 tuple(known.get(place[tier:], 0.0) for tier in range(len(place))) for place in pool.wired
             )
             up |= zip(own, rates, strict=True)
-    manifests = [_node(manifest.data) for manifest in scenario.manifests if manifest.kind == "Node"]
-    everything = [*nodes, *(node for node in manifests if node is not None)]
+    everything = [*nodes, *own_nodes(scenario.manifests)]
     if not everything:
         return None
 
@@ -67,13 +67,20 @@ def _machine_of_pool(pool: Pool, fabrics: Mapping[str, catalogue.Fabric]) -> Mac
     return machine_of(pool.shape, fabric, (over.rack, over.block), pool.labels)._replace(pool=pool.pool)
 
 
-def _node(data: Any) -> Node | None:
-    """Return a Node manifest as an object; None when it is none (the API server will say why)."""
-    try:
-        made = codec.from_dict(codec.prune_nulls(data))
-    except codec.DecodeError:
-        return None
-    return made if isinstance(made, Node) else None
+def own_nodes(manifests: Iterable[Manifest]) -> list[Node]:
+    """Return the Node manifests as objects, but for those that are none: the API server says why."""
+    found = []
+    for manifest in manifests:
+        if manifest.kind != "Node":
+            continue
+        try:
+            node = codec.from_dict(codec.prune_nulls(manifest.data))
+            if isinstance(node, Node):
+                accelerators(node.status.capacity)
+                found.append(node)
+        except ValueError:
+            continue
+    return found
 
 
 def placements(scenario: Scenario, nodes: Sequence[Node], reader: Reader) -> dict[tuple[str, str], Any]:

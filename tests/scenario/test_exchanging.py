@@ -94,3 +94,11 @@ def test_one_pool_that_can_carry_a_model_is_enough() -> None:
     Scenario(fleet=pools, workloads=[work])
     with pytest.raises(InputErrors, match="on pool t: "):
         Scenario(fleet=pools[:1], workloads=[work])
+
+
+@pytest.mark.parametrize("limits", [{"nvidia.com/gpu": "many"}, {"nvidia.com/gpu": []}])
+def test_a_jobset_that_is_none_is_left_to_the_api_server(limits: dict[str, Any]) -> None:
+    work = {"match": {"jobset": "train"}, "step": {"model": LLAMA}, "steps": 10}
+    pool = {"pool": "h", "shape": "dgx-h100", "nodes": 4}
+    broken = jobset(container={"resources": {"limits": limits}})
+    assert Scenario(manifests=[broken], fleet=[pool], workloads=[work]).workloads

@@ -10,6 +10,7 @@ import pytest
 import jobsim
 from jobsim.hardware.price import USUAL_BYTES
 from jobsim.hardware.topology import Topology
+from jobsim.scenario.build import build
 from jobsim.scenario.fleet import fleet_of
 from jobsim.scenario.load import Scenario
 from jobsim.scenario.network import network_of
@@ -101,3 +102,21 @@ def test_one_machine_leaves_no_choice(nodes: int) -> None:
     pool = {"pool": "h", "shape": "dgx-h100", "nodes": nodes}
     run = jobsim.run(Scenario(manifests=[jobset(pods=1, **GPUS)], fleet=[pool]))
     assert (run.jobsets()[0]["placement"] is None) == (nodes == 1)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"metadata": {"name": "n0"}, "status": {"capacity": {"nvidia.com/gpu": "many"}}},
+        {"metadata": {"name": ["n0"]}},
+        {"apiVersion": "example.com/v1", "metadata": {"name": "n0"}},
+    ],
+)
+def test_what_is_no_node_is_left_to_the_api_server(broken: dict[str, Any]) -> None:
+    good = {"metadata": {"name": "n1"}, "status": {"capacity": {"nvidia.com/gpu": 8}}}
+    docs = [{"apiVersion": "v1", "kind": "Node", **each} for each in (broken, good)]
+    work = {"match": {"jobset": "train"}, "step": "1s", "collectives": [{"op": "send", "bytes": 1}]}
+    lab = Scenario(manifests=[*docs, jobset(**GPUS)], workloads=[work])
+    setup, _ = build(lab, strict=False, check_invariants=False)
+    assert setup.network is not None
+    assert setup.network.hosts == ("n1",)
