@@ -1,22 +1,26 @@
-"""``jobsim get shapes`` and ``jobsim get fabrics``: the hardware catalogue."""
+"""``jobsim get shapes``, ``fabrics`` and ``components``: the hardware catalogue, and how often parts fail."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from jobsim import laws
 from jobsim.api.codec import to_data
 from jobsim.api.quantity import canonical
 from jobsim.errors import InputError, InputErrors
 from jobsim.hardware import catalogue, slices
 from jobsim.hardware.catalogue import Fabric, Shape
+from jobsim.hardware.failures import catalogue as failures
+from jobsim.hardware.failures.catalogue import Component
 from jobsim.results.layout import table
 from jobsim.scenario.write_yaml import to_yaml
+from jobsim.units import DAY, HOUR
 
 
 def show(word: str, names: Sequence[str], output: str | None, files: Sequence[str] = ()) -> str:
-    """Return the catalogue's shapes or fabrics and those of users' files, all of them or some by name.
+    """Return the catalogue's shapes, fabrics (and those of users' files) or components, all or some by name.
 
     Raises
     ------
@@ -24,24 +28,47 @@ def show(word: str, names: Sequence[str], output: str | None, files: Sequence[st
         When there is none of a name, or a file is wrong.
     """
     shapes = word == "shapes"
-    known: Mapping[str, Any] = catalogue.shapes(files) if shapes else catalogue.fabrics(files)
-    find = catalogue.shape if shapes else catalogue.fabric
+    known: Any
+    find: Callable[[str, Any], object]
+    if word == "components":
+        known, find = failures.components(), failures.find
+    else:
+        known = catalogue.shapes(files) if shapes else catalogue.fabrics(files)
+        find = catalogue.shape if shapes else catalogue.fabric
     errors = []
     for name in names:
         try:
             find(name, known)
-        except catalogue.UnknownName as err:
+        except (catalogue.UnknownName, failures.UnknownComponent) as err:
             errors.append(InputError(str(err)))
     if errors:
         raise InputErrors(errors)
-    chosen = [known[name] for name in names] if names else list(known.values())
+    chosen: list[Any] = [known[name] for name in names] if names else list(known.values())
     if output in ("json", "yaml"):
         data = [to_data(entry) for entry in chosen]
         return to_yaml(data) if output == "yaml" else json.dumps(data, indent=2) + "\n"
     if output == "name":
         return "".join(f"{entry.name}\n" for entry in chosen)
     wide = output == "wide"
+    if word == "components":
+        return _components(chosen, wide=wide)
     return _shapes(chosen, wide=wide) if shapes else _fabrics(chosen, wide=wide)
+
+
+def _components(components: Sequence[Component], *, wide: bool) -> str:
+    header = ["NAME", "PER", "MTBF", "REPAIR", "TITLE"]
+    rows = [
+        [
+            part.name,
+            part.per,
+            f"{part.mtbf / DAY:.0f}d",
+            f"{laws.mean(part.repair) / HOUR:.0f}h" if part.repair != laws.ZERO else "-",
+            part.title,
+            part.source,
+        ]
+        for part in components
+    ]
+    return table([*header, "SOURCE"] if wide else header, [row if wide else row[:-1] for row in rows])
 
 
 def _shapes(shapes: Sequence[Shape], *, wide: bool) -> str:

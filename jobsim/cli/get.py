@@ -20,7 +20,7 @@ from jobsim.results import printers
 from jobsim.scenario.write_yaml import to_yaml
 from jobsim.simulate import open_run
 
-CATALOGUE = ("shapes", "fabrics")
+CATALOGUE = ("shapes", "fabrics", "components")
 
 
 class Target(NamedTuple):
@@ -72,8 +72,8 @@ def get(
 ) -> None:
     """List objects of a run, at any virtual time, as kubectl does.
 
-    KIND is a kind or its short name, several with commas, or all; also KIND/NAME.  `jobsim get shapes` and
-    `jobsim get fabrics` list the hardware catalogue and need no run.
+    KIND is a kind or its short name, several with commas, or all; also KIND/NAME.  `jobsim get shapes`,
+    `fabrics` and `components` list the hardware catalogue and need no run.
     """
     if words[0] in CATALOGUE:
         from jobsim.cli.catalogue import show

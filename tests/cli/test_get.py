@@ -210,6 +210,8 @@ def test_catalogue(jobsim: Jobsim) -> None:
     [one] = json.loads(jobsim("get", "shapes", "dgx-h100", "-o", "json").stdout)
     assert one["name"] == "dgx-h100"
     assert one == yaml.safe_load(jobsim("get", "shapes", "dgx-h100", "-o", "yaml").stdout)[0]
+    assert "tpu/host   node   1250d" in jobsim("get", "components", "tpu/host").stdout
+    assert "rsc-1/node" in jobsim("get", "components", "rsc/node").stderr
     assert "ib_h100\n" in jobsim("get", "fabrics", "-o", "name").stdout
     wrong = jobsim("get", "shapes", "dgx-h1000")
     assert wrong.exit_code == 2

@@ -61,6 +61,23 @@ def component(name: str) -> Component | str:
     return ", ".join(difflib.get_close_matches(name.lower(), known, n=4, cutoff=0.3) or known)
 
 
+class UnknownComponent(Exception):
+    """There is no component of a name; the text says which are near."""
+
+
+def find(name: str, known: Mapping[str, Component]) -> Component:
+    """Return a component.
+
+    Raises
+    ------
+    UnknownComponent
+        When there is none of the name.
+    """
+    if name not in known:
+        raise UnknownComponent(f'no component "{name}" (there are {component(name)})')
+    return known[name]
+
+
 def lognormal(median_h: float, mean_h: float) -> Law:
     """Return the lognormal law with this median and mean, hours."""
     sigma = math.sqrt(2 * math.log(mean_h / median_h))
