@@ -151,6 +151,7 @@ class Congestion:
         return min(times)
 
     def _unpriced(self, gang: Gang, why: str) -> None:
+        self._set_pace(gang.key, gang.workload.step_ns)
         name = f"{gang.key[0]}/{gang.key[1]}"
         self._warn(f"workload of jobset {name}: its steps are not priced on the network: {why}")
 

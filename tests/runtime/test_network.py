@@ -191,6 +191,33 @@ def test_what_cannot_be_priced_is_said_and_runs_all_the_same() -> None:
     ]
 
 
+def test_a_gang_that_moves_off_the_network_goes_at_its_nominal_pace() -> None:
+    # In a bad order on the racks of n; then its nodes are lost, and the only others have no known network.
+    other = {"cpu": 224, "memory": "1Ti", "accelerators": {"nvidia.com/gpu": 8}}
+    pools = [
+        {"pool": "n", "shape": "dgx-h100", "racks": 2, "nodesPerRack": 2, "oversubscription": {"rack": 4}},
+        {"pool": "m", "shape": other, "nodes": 4, "taints": [{"key": "spare", "effect": "PreferNoSchedule"}]},
+    ]
+    manifest = gang("a", "n-r0", "n-r1", "n-r0", "n-r1", pods=1)
+    for rjob in manifest["spec"]["replicatedJobs"]:
+        pod = rjob["template"]["spec"]["template"]["spec"]
+        (rack,) = pod.pop("nodeSelector").values()
+        wish = {"matchExpressions": [{"key": RACK, "operator": "In", "values": [rack]}]}
+        soft = [{"weight": 100, "preference": wish}]
+        pod["affinity"] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": soft}}
+    lab = Lab(
+        manifest,
+        fleet=pools,
+        pods=[{"match": {}, "start": 0, "run": "workload", "stop": 0}],
+        workloads=[work("a")],
+        failures=[{"at": 30, "node": f"n-{i}", "effect": "lose"} for i in range(4)],
+    )
+    rows = [row for row in lab.rows if row.get("note") == "progress" and row["state"] == "stepping"]
+    assert ["pace" in row for row in (rows[0], rows[-1])] == [True, False]
+    assert lab.js("a").status.terminal_state == "Completed"
+    assert any("not priced on the network" in text for text in lab.warnings)
+
+
 def test_the_same_in_every_order_of_workloads() -> None:
     one = run(gang("a", "n-r0", "n-r1"), gang("b", "n-r0", "n-r1"), workloads=[work("a"), work("b")])
     two = run(gang("a", "n-r0", "n-r1"), gang("b", "n-r0", "n-r1"), workloads=[work("b"), work("a")])
