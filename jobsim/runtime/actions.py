@@ -20,7 +20,7 @@ from jobsim.errors import ApiError
 from jobsim.runtime.client import Client
 from jobsim.runtime.drain import Drains
 from jobsim.runtime.engine import Engine
-from jobsim.runtime.setup import Action, Submission
+from jobsim.runtime.setup import Action, Submission, When
 
 
 class Actor:
@@ -56,6 +56,10 @@ class Actor:
     def hopeful(self) -> bool:
         """Tell whether an action with a time is still to come."""
         return self._planned > 0
+
+    def waiting(self) -> list[When]:
+        """Return the moments that never came."""
+        return [action.when for action in self._waiting if action.when is not None]
 
     def schedule(self, actions: tuple[Action, ...]) -> None:
         """Set a timer for each action with a time, and wait for the conditions of the others."""

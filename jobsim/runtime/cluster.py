@@ -99,6 +99,7 @@ class Cluster:
         self._trouble = Trouble(self.engine, setup.faults, setup.seed, recorder)
         self._give_webhooks_a_cache()
         self._controllers = [self._controller(core) for core in self._cores()]
+        self._rules = PodRules(setup.rules)
         self._build_nodes_and_pods()
         self._user = Actor(
             self.engine, self.store, self._client("user"), self.submit, self.warn, setup.control.timing
@@ -163,7 +164,7 @@ class Cluster:
             engine,
             store,
             self._client("kubelet"),
-            PodRules(setup.rules),
+            self._rules,
             setup.seed,
             self.record,
             replace(setup.kubelet, timing=setup.control.timing),
@@ -317,7 +318,7 @@ class Cluster:
             When invariants are checked, and one does not hold.
         """
         stop = self._run(progress)
-        for text in self._trouble.without_effect():
+        for text in (*self._trouble.without_effect(), *self._in_vain()):
             self.warn(text)
         ended = stop.reason in ("finished", "stalled")
         stalls = [*self._user.drains.stalls()]
@@ -356,6 +357,14 @@ class Cluster:
         if until is not None and self._unfinished():
             return Stop(at=until, reason="until")
         return Stop(at=engine.now, reason="finished")
+
+    def _in_vain(self) -> list[str]:
+        """Return what the scenario says of pods and moments that there never were."""
+        rules = [f"pods[{n}]: its match met no pod that got a node" for n in self._rules.unused()]
+        return rules + [
+            f"an action waited in vain for {when.condition} of jobset {when.namespace}/{when.jobset}"
+            for when in self._user.waiting()
+        ]
 
     def _hopeful(self) -> bool:
         """Tell whether anything but a retry of what failed before is left to happen."""

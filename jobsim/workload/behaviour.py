@@ -151,6 +151,8 @@ class PodRules:
         self.rules = rules
         self._tests = tuple(_compile(rule.match) for rule in rules)
         self._kept: dict[tuple[int, _Commands], PodBehaviour] = {}
+        #: Bits of the rules that matched a pod so far.
+        self._used = 0
 
     def resolve(self, pod: Pod) -> PodBehaviour:
         """Return how a pod behaves."""
@@ -162,6 +164,7 @@ class PodRules:
                     break
             else:
                 matched |= 1 << bit
+        self._used |= matched
         spec = pod.spec
         commands: _Commands = tuple([(c.command, c.args, _agent(c)) for c in spec.containers])
         if spec.init_containers:
@@ -172,6 +175,17 @@ class PodRules:
             rules = [rule for bit, rule in enumerate(self.rules) if matched >> bit & 1]
             kept = self._kept[key] = _behaviour(rules, spec)
         return kept
+
+    def unused(self) -> list[int]:
+        """Return the places of rules that no pod met.
+
+        None if there were no pods; and later attempts may have had no chance.
+        """
+        return [
+            number
+            for number, rule in enumerate(self.rules)
+            if self._kept and not self._used >> number & 1 and not rule.match.attempt
+        ]
 
 
 def resolve(rules: tuple[PodRule, ...], pod: Pod) -> PodBehaviour:

@@ -35,7 +35,7 @@ def service(name: str, *owners: dict[str, Any]) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "ownerReferences": list(owners)},
-        "spec": {"selector": {"a": "b"}},
+        "spec": {"clusterIP": "None", "selector": {"a": "b"}},
     }
 
 

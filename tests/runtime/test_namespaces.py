@@ -25,7 +25,7 @@ def service(**meta: Any) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": "s", "namespace": "team", **meta},
-        "spec": {"selector": {"a": "b"}},
+        "spec": {"clusterIP": "None", "selector": {"a": "b"}},
     }
 
 

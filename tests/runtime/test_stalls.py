@@ -138,3 +138,21 @@ def test_a_controller_that_only_fails() -> None:
     (stall,) = [s for s in lab.stop.stalls if s.what == "controller"]
     assert stall.name == "jobset"
     assert stall.message.endswith('jobs.batch "train-w-0" already exists')
+
+
+def test_matches_and_moments_that_meet_nothing_are_warnings() -> None:
+    lab = Lab(
+        jobset(pods=2),
+        pods=[
+            {"match": {"jobset": "trian"}, "run": "1s"},
+            {"match": {"jobset": "train", "index": "5-9"}, "run": "1s"},
+            {"match": {"jobset": "train", "attempt": 3}, "run": "1s"},
+            {"match": {"jobset": "train"}, "run": "1s"},
+        ],
+        actions=[{"when": {"jobset": "trian", "condition": "Completed"}, "delete": "jobset/train"}],
+    )
+    assert lab.warnings == [
+        "pods[0]: its match met no pod that got a node",
+        "pods[1]: its match met no pod that got a node",
+        "an action waited in vain for Completed of jobset default/trian",
+    ]

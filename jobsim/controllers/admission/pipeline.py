@@ -16,7 +16,7 @@ from typing import Any
 from jobsim.api import codec
 from jobsim.api._struct import replace
 from jobsim.api.batch import Job
-from jobsim.api.core import Namespace
+from jobsim.api.core import Namespace, Node
 from jobsim.api.field import FieldError, invalid
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
@@ -30,6 +30,7 @@ from jobsim.controllers.admission import manifest, manifest_jobset
 from jobsim.controllers.admission.job_admission import JobAdmission
 from jobsim.controllers.admission.job_validate_status import status_errors
 from jobsim.controllers.admission.namespace import new_namespace, refuse_if_immortal, refuse_if_terminating
+from jobsim.controllers.admission.other_validate import object_errors, with_node_defaults
 from jobsim.controllers.admission.pod_admission import PodAdmission
 from jobsim.controllers.admission.references import QUEUE_LABEL, LocalQueue
 from jobsim.controllers.jobset.gates import Gates
@@ -212,7 +213,9 @@ class Admission:
             doc = manifest_jobset.create_jobset(codec.to_dict(obj), reader, self.gates, self.suffix)
             created = manifest.as_object(doc)
             return replace(created, metadata=replace(obj.metadata, name=created.name))
-        self._refuse(obj, check_meta(obj.metadata, obj.kind, self._known))
+        if isinstance(obj, Node):
+            obj = with_node_defaults(obj)
+        self._refuse(obj, [*check_meta(obj.metadata, obj.kind, self._known), *object_errors(obj)])
         return new_namespace(obj) if isinstance(obj, Namespace) else obj
 
     def admit_update(self, new: Object, old: Object, reader: Reader) -> Object:
@@ -231,7 +234,8 @@ class Admission:
             return replace(updated, metadata=new.metadata)
         if isinstance(new, Job) and isinstance(old, Job):
             return self._jobs.update(new, old)
-        self._refuse(new, check_meta_update(new.metadata, old.metadata, new.kind, self._known))
+        errors = check_meta_update(new.metadata, old.metadata, new.kind, self._known)
+        self._refuse(new, [*errors, *object_errors(new)])
         return new
 
     def admit_status(self, new: Object, old: Object) -> None:

@@ -283,7 +283,7 @@ def _resource_errors(resources: ResourceRequirements, claims: set[str], path: st
         for name, amount in amounts.items():
             at = f"{path}.{field}[{name}]"
             errors += _resource_name_errors(name, at)
-            errors += _quantity_errors(name, amount, at)
+            errors += quantity_errors(name, amount, at)
             if field == "requests":
                 errors += _against_limit(resources, name, amount, path)
     used = {*resources.limits, *resources.requests}
@@ -326,7 +326,8 @@ def _standard(name: str) -> bool:
     return name in _CONTAINER_RESOURCES or name in _QUOTA_RESOURCES or name.startswith("hugepages-")
 
 
-def _quantity_errors(name: str, amount: str | int | float, path: str) -> list[FieldError]:
+def quantity_errors(name: str, amount: str | int | float, path: str) -> list[FieldError]:
+    """Return what is wrong with an amount of a resource."""
     try:
         nano, shown = quantity.parse(amount), quantity.canonical(amount)
     except quantity.QuantityError as err:

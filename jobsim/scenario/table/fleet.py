@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobsim.api import quantity
 from jobsim.api.core import Taint
 from jobsim.hardware import catalogue
 from jobsim.hardware.catalogue import Shape
@@ -50,11 +51,21 @@ class _FabricName(Leaf):
 
 
 _RESOURCES = MapOf(LABEL_KEY, QUANTITY)
+
+
+def _shape(**fields: Any) -> Shape:
+    for key in ("accelerators", "resources"):
+        for name, amount in fields.get(key, {}).items():
+            if quantity.parse(amount) % quantity.NANO:
+                raise ValueError(f"{key}.{name}: {shown(amount)} is not whole (devices are counted whole)")
+    return Shape(**fields)
+
+
 _SHAPE = Either(
     allowed="a name of the catalogue, or {cpu, memory, pods, accelerators}",
     scalar=_ShapeName(),
     map=Record(
-        Shape,
+        _shape,
         {
             "cpu": Key(QUANTITY, required=True),
             "memory": Key(QUANTITY, required=True),
