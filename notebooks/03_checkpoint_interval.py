@@ -40,7 +40,7 @@ print(f"Young {young_s(MTBF, WRITE):.0f} s, Daly {daly_s(MTBF, WRITE):.1f} s, ex
 # ## The same from simulated runs
 #
 # One pod stands for the gang: it fails as often as 2,048 nodes would, and its JobSet restarts through
-# the same controllers. Each point is the mean of eight runs of ten useful days.
+# the same controllers. Each point is the mean of six runs of four useful days.
 
 
 # %%
@@ -60,14 +60,14 @@ def simulated(tau: float, seed: int) -> float:
     lab = jobsim.Scenario(
         manifests=[gang],
         seed=seed,
-        until="100d",
+        until="40d",
         fleet=[{"pool": "n", "shape": "cpu-16", "nodes": 1}],
         pods=[{"match": {}, "start": 0, "run": "workload", "stop": 0}],
         workloads=[
             {
                 "match": {"jobset": "gang"},
                 "step": tau,
-                "useful": "10d",
+                "useful": "4d",
                 "init": RESTART - 3,
                 "checkpoint": {"every": {"steps": 1}, "write": WRITE},
             }
@@ -78,7 +78,7 @@ def simulated(tau: float, seed: int) -> float:
     return row["ettr"]
 
 
-points = {tau: [simulated(tau, seed) for seed in range(8)] for tau in (120.0, 300.0, 800.0, 2400.0, 7200.0)}
+points = {tau: [simulated(tau, seed) for seed in range(6)] for tau in (120.0, 300.0, 800.0, 2400.0, 7200.0)}
 
 # %%
 figure, axes = plt.subplots(figsize=(8, 4))

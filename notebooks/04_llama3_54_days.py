@@ -6,8 +6,8 @@
 # This notebook runs those days, looks at where the rest went, and asks what restarting containers in
 # place would have given.
 #
-# `jobsim run scenarios/llama3-405b.yaml` has all 2,048 pods. Here one pod stands for 128 of them, and
-# its node fails as often as theirs together: the same failures, a hundredth of the work.
+# `jobsim run scenarios/llama3-405b.yaml` has all 2,048 pods. Here one pod stands for 256 of them, and
+# its node fails as often as theirs together: the same failures, a fraction of the work.
 
 # %%
 import math
@@ -19,7 +19,7 @@ import jobsim
 from jobsim.hardware.failures.catalogue import components
 from jobsim.units import SECOND
 
-GANG, STANDS_FOR = 16, 128
+GANG, STANDS_FOR = 8, 256
 START = {"lognormal": {"median": "10s", "sigma": 0.3}}
 full = yaml.safe_load(Path("scenarios/llama3-405b.yaml").read_text())
 known = components()
@@ -30,7 +30,7 @@ def thinned(failure: dict) -> dict:
     if "component" not in failure:
         return {"maintenance": {**failure["maintenance"], "pool": "h100"}}
     part = known[failure["component"]]
-    # Eight accelerators of one node stand for those of 128.
+    # Eight accelerators of one node stand for those of 256.
     mtbf_s = part.mtbf / SECOND / STANDS_FOR
     rest = {key: value for key, value in failure.items() if key != "component"}
     detect = {} if "detect" in rest else {"detect": part.detect.value / SECOND} if "nccl" in part.name else {}
@@ -48,10 +48,12 @@ def manifest(strategy: str) -> dict:
         jobset["metadata"] = {"name": "llama3"}
         spec = jobset["spec"]["replicatedJobs"][0]["template"]["spec"]
         spec["template"]["spec"].pop("terminationGracePeriodSeconds", None)
-        jobset["spec"]["replicatedJobs"][0]["replicas"] = 2
+        jobset["spec"]["replicatedJobs"][0]["replicas"] = 1
     else:
         jobset = yaml.safe_load(Path("scenarios/manifests/llama3-405b.yaml").read_text())
         jobset["spec"]["replicatedJobs"][0]["replicas"] = 1
+        spec = jobset["spec"]["replicatedJobs"][0]["template"]["spec"]
+        spec["completions"] = spec["parallelism"] = GANG
         jobset["spec"]["failurePolicy"]["restartStrategy"] = strategy
     jobset["spec"]["failurePolicy"]["maxRestarts"] = 2000
     return jobset
@@ -154,6 +156,6 @@ for what, made in variants.items():
 
 # %% [markdown]
 # In place is no free lunch: with the first policy the back-off eats more than the restarts save. With
-# 16 pods the control plane has little to do; with 2,048 it deletes and makes them all at each
+# 8 pods the control plane has little to do; with 2,048 it deletes and makes them all at each
 # restart, about a minute more (`jobsim run scenarios/llama3-405b.yaml` shows it), which restarting in
 # place saves too.
