@@ -20,6 +20,7 @@ from jobsim.api._struct import Time, astuple, replace
 from jobsim.api.core import Namespace
 from jobsim.api.meta import Condition, Object, ObjectMeta, Unstructured
 from jobsim.api.pod import Pod, PodStatus
+from jobsim.api.timing import DEFAULT_GRACE_S
 from jobsim.api.watch import ANYTHING, METADATA, SPEC, STATUS, WatchEvent
 from jobsim.api.writes import Bind, Delete, PatchFinalizers, PatchPodStatus
 from jobsim.apiserver import messages
@@ -28,8 +29,6 @@ from jobsim.units import SECOND, floor_second
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
-#: Grace period of a pod whose spec says none (core/v1 defaults).
-DEFAULT_GRACE_S = 30
 
 _STATUS_FIELDS = PodStatus.__struct_fields__
 _STATUS_POSITIONS = range(len(_STATUS_FIELDS))

@@ -18,9 +18,9 @@ from jobsim.api.plan import EventRecord, Plan, reference, single
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.reader import Reader
 from jobsim.api.selectors import matches
+from jobsim.api.timing import STALE_DISRUPTION_NS
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.api.writes import Delete, Evict, PatchPodStatus, UpdateStatus, Write
-from jobsim.controllers.timing import STALE_DISRUPTION_NS
 from jobsim.errors import ApiError
 from jobsim.units import floor_second, parse_rfc3339, rfc3339
 

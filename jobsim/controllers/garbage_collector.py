@@ -26,9 +26,9 @@ from jobsim.api.kinds import KINDS, namespaced
 from jobsim.api.meta import Object, OwnerReference
 from jobsim.api.plan import NOTHING, Plan, parallel, single
 from jobsim.api.reader import Reader
+from jobsim.api.timing import GC_WORKERS
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.api.writes import Delete, Patch, PatchFinalizers, Propagation
-from jobsim.controllers.timing import GC_WORKERS
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"

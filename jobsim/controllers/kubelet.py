@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from jobsim.api._struct import replace
 from jobsim.api.pod import Pod
+from jobsim.api.timing import DEFAULT_GRACE_S, GRACE_MIN_S
 from jobsim.controllers.kubelet_outside import (
     SHUTDOWN,
     agent_run,
@@ -55,7 +56,6 @@ from jobsim.controllers.kubelet_stage import (
     transition,
 )
 from jobsim.controllers.kubelet_status import pod_status
-from jobsim.controllers.timing import DEFAULT_GRACE_S, GRACE_MIN_S
 from jobsim.laws import Fixed
 from jobsim.units import SECOND, floor_second
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from jobsim.api._struct import Struct, replace
 from jobsim.api.pod import Container, PodSpec, Probe
-from jobsim.controllers.timing import (
+from jobsim.api.timing import (
     PROBE_FAILURES,
     PROBE_PERIOD_S,
     REAL,

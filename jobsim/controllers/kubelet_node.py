@@ -10,9 +10,9 @@ from jobsim.api.core import Node
 from jobsim.api.meta import Condition, condition
 from jobsim.api.pod import Pod
 from jobsim.api.quantity import parse
+from jobsim.api.timing import LEASE_RENEW_NS
 from jobsim.api.writes import UpdateStatus
 from jobsim.controllers.scheduler.requests import request_of
-from jobsim.controllers.timing import LEASE_RENEW_NS
 from jobsim.units import floor_second
 
 _HEALTHY = (

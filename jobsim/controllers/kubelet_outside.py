@@ -11,10 +11,10 @@ from __future__ import annotations
 from jobsim.api._struct import Time, replace
 from jobsim.api.meta import Condition
 from jobsim.api.pod import Pod, PodStatus
+from jobsim.api.timing import DEFAULT_GRACE_S, REBOOT_EXIT
 from jobsim.controllers.kubelet_container import lift
 from jobsim.controllers.kubelet_sandbox import NEVER, ContainerRun, Sandbox, Verdict, advance, settle
 from jobsim.controllers.kubelet_stage import Seen, Stage, machine_of, patch, stop, transition
-from jobsim.controllers.timing import DEFAULT_GRACE_S, REBOOT_EXIT
 from jobsim.units import floor_second
 from jobsim.workload.behaviour import PodBehaviour
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Literal
 
 from jobsim.api._struct import Struct, replace
+from jobsim.api.timing import DEFAULT_GRACE_S, GRACE_MIN_S, PLEG_PERIOD_NS, SIGKILL_EXIT
 from jobsim.controllers.kubelet_container import (
     NEVER,
     ContainerRun,
@@ -23,7 +24,6 @@ from jobsim.controllers.kubelet_container import (
     signalled,
     start_container,
 )
-from jobsim.controllers.timing import DEFAULT_GRACE_S, GRACE_MIN_S, PLEG_PERIOD_NS, SIGKILL_EXIT
 from jobsim.units import SECOND
 
 #: Why a container ended that was removed so that all of its pod start again.

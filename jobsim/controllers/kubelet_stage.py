@@ -11,6 +11,8 @@ from jobsim.api._struct import Struct, replace
 from jobsim.api.meta import Condition
 from jobsim.api.plan import EventRecord, reference
 from jobsim.api.pod import Container, Pod, PodStatus
+from jobsim.api.timing import GRACE_MIN_S, SIGTERM_EXIT, STATUS_RESYNC_NS, Timing
+from jobsim.api.timing import REAL as REAL_TIMING
 from jobsim.api.writes import Delete, PatchFinalizers, PatchPodStatus, Write
 from jobsim.controllers.kubelet_sandbox import (
     NEVER,
@@ -22,8 +24,6 @@ from jobsim.controllers.kubelet_sandbox import (
     begin_stop,
 )
 from jobsim.controllers.kubelet_status import phase, pod_status
-from jobsim.controllers.timing import GRACE_MIN_S, SIGTERM_EXIT, STATUS_RESYNC_NS, Timing
-from jobsim.controllers.timing import REAL as REAL_TIMING
 from jobsim.units import SECOND
 from jobsim.workload.behaviour import PodBehaviour
 

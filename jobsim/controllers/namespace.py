@@ -16,14 +16,14 @@ from jobsim.api.meta import Condition, Object, condition
 from jobsim.api.plan import Plan, Step, parallel, single
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
-from jobsim.api.watch import Wake, WatchEvent
-from jobsim.api.writes import Delete, Patch, UpdateStatus, Write
-from jobsim.controllers.admission.namespace import KUBERNETES
-from jobsim.controllers.timing import (
+from jobsim.api.timing import (
     DEFAULT_GRACE_S,
     NAMESPACE_DELAY_NS,
     NAMESPACE_FINALIZER_WAIT_S,
 )
+from jobsim.api.watch import Wake, WatchEvent
+from jobsim.api.writes import Delete, Patch, UpdateStatus, Write
+from jobsim.controllers.admission.namespace import KUBERNETES
 from jobsim.units import SECOND, floor_second
 
 #: Finalizers that a deletion with background propagation takes off.

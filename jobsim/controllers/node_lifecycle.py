@@ -24,10 +24,10 @@ from jobsim.api.meta import Condition, condition
 from jobsim.api.plan import EventRecord, Plan, parallel, reference, single
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.reader import Reader
+from jobsim.api.timing import REAL, Timing
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.api.writes import Patch, PatchPodStatus, UpdateStatus, Write
 from jobsim.controllers.node_zones import Zone, period_ns, qps_of, swap_limiter, zone_of, zone_state
-from jobsim.controllers.timing import REAL, Timing
 from jobsim.units import floor_second
 
 NOT_READY = "node.kubernetes.io/not-ready"

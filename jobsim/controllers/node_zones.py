@@ -9,7 +9,7 @@ from typing import Literal
 
 from jobsim.api._struct import Struct, replace
 from jobsim.api.core import Node
-from jobsim.controllers.timing import EVICTION_QPS, REAL, UNHEALTHY_ZONE_NODES_MIN, Timing
+from jobsim.api.timing import EVICTION_QPS, REAL, UNHEALTHY_ZONE_NODES_MIN, Timing
 from jobsim.units import SECOND
 
 _ZONE_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")

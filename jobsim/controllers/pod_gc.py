@@ -19,10 +19,10 @@ from jobsim.api.meta import Condition, is_true
 from jobsim.api.plan import Chain, Plan, Step
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.reader import Reader
+from jobsim.api.timing import REAL, Timing
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.api.writes import Delete, PatchPodStatus, Write
 from jobsim.controllers.node_lifecycle import OUT_OF_SERVICE
-from jobsim.controllers.timing import REAL, Timing
 from jobsim.units import floor_second
 
 #: The only key: the collector looks at everything at once.

@@ -12,10 +12,10 @@ from jobsim.api.jobset import JobSet
 from jobsim.api.kinds import namespaced
 from jobsim.api.meta import Object, ObjectMeta, is_true
 from jobsim.api.pod import Pod
+from jobsim.api.timing import REAL, Timing
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Create, Delete, Evict, Patch, PatchStatus, Update, Write
 from jobsim.apiserver.store import Store
-from jobsim.controllers.timing import REAL, Timing
 from jobsim.errors import ApiError
 from jobsim.runtime.client import Client
 from jobsim.runtime.drain import Drains

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from jobsim.api.jobset import JobSet
 from jobsim.api.plan import WriteResult, single
 from jobsim.api.pod import Pod
+from jobsim.api.timing import RETRY_BASE_NS, RETRY_CAP_NS
 from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.executor import StepResults
 from jobsim.apiserver.store import Store
@@ -24,12 +25,10 @@ from jobsim.runtime.client import Client
 from jobsim.runtime.engine import Engine, Task
 from jobsim.runtime.informer import Informer, LagOf
 from jobsim.runtime.kubelet import Kubelets
-from jobsim.units import MILLISECOND, SECOND
 from jobsim.workload.agent import agent_names
 from jobsim.workload.behaviour import PodBehaviour
 
 Key = tuple[str, str]
-_FIRST_RETRY_NS, _LAST_RETRY_NS = 5 * MILLISECOND, 1000 * SECOND
 
 
 class _Agent:
@@ -75,7 +74,7 @@ class Agents:
         self._agents: dict[str, _Agent] = {}
         self._by_jobset: dict[Key, dict[str, _Agent]] = {}
         self._told: dict[Key, tuple[object, ...]] = {}
-        self._backoff = ItemBackoff[str](_FIRST_RETRY_NS, _LAST_RETRY_NS)
+        self._backoff = ItemBackoff[str](RETRY_BASE_NS, RETRY_CAP_NS)
         self._informer = Informer(engine, store, self._hear, ("JobSet",), lag)
         kubelets.tell_agents(self._watch_pod)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from jobsim.api.reader import Reader
+from jobsim.api.timing import NAMESPACE_WORKERS, REAL, Timing
 from jobsim.api.watch import METADATA, SPEC
 from jobsim.controllers import (
     disruption,
@@ -24,7 +25,6 @@ from jobsim.controllers import (
 from jobsim.controllers.job import orphans, ttl
 from jobsim.controllers.jobset import in_place_pods
 from jobsim.controllers.jobset.gates import Gates
-from jobsim.controllers.timing import NAMESPACE_WORKERS, REAL, Timing
 from jobsim.runtime.controller import Core
 
 

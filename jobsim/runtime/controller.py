@@ -14,6 +14,7 @@ from typing import Any
 from jobsim.api._struct import Struct
 from jobsim.api.plan import EventRecord, Plan
 from jobsim.api.reader import Reader
+from jobsim.api.timing import RETRY_BASE_NS, RETRY_CAP_NS
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.apiserver.executor import Finish, Send, Shell, drive, execute
 from jobsim.apiserver.store import Store
@@ -70,8 +71,8 @@ class Core(Struct):
     reconcile: Callable[[Any, int], Plan]
     note: Callable[[WatchEvent, Any], Any] | None = None
     memory_of: Callable[[WatchEvent], Key | None] | None = None
-    backoff_base_ns: int = 5_000_000
-    backoff_cap_ns: int = 1_000_000_000_000
+    backoff_base_ns: int = RETRY_BASE_NS
+    backoff_cap_ns: int = RETRY_CAP_NS
     workers: int = 1
     pull_forward: bool = False
     live: bool = False

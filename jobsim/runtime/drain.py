@@ -15,10 +15,10 @@ from collections.abc import Callable
 
 from jobsim.api.core import Node, PodDisruptionBudget
 from jobsim.api.pod import Pod
+from jobsim.api.timing import DRAIN_RETRY_NS
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Evict, Patch
 from jobsim.apiserver.store import Store
-from jobsim.controllers.timing import DRAIN_RETRY_NS
 from jobsim.errors import ApiError
 from jobsim.runtime.client import Client
 from jobsim.runtime.engine import Engine

@@ -13,6 +13,7 @@ from jobsim.api.core import Node
 from jobsim.api.meta import Condition
 from jobsim.api.plan import EventRecord, WriteResult, reference, single
 from jobsim.api.pod import Pod
+from jobsim.api.timing import STATUS_RESYNC_NS
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Write
 from jobsim.apiserver.store import Store
@@ -25,13 +26,7 @@ from jobsim.rng import uniform
 from jobsim.runtime.client import Client, Wait
 from jobsim.runtime.engine import Engine, Stopped, Task, Timer
 from jobsim.runtime.informer import Informer, LagOf
-from jobsim.units import SECOND
 from jobsim.workload.behaviour import PodBehaviour, PodRules
-
-#: What could not be reported is tried again with the next report, and at the latest after this long
-#: (pkg/kubelet/status status_manager.go syncPeriod).
-REPORT_RETRY_NS = 10 * SECOND
-
 
 #: What becomes of a pod when something happens to it from outside; None: nothing.
 Decide = Callable[[kubelet.Seen, int], Stage | None]
@@ -231,7 +226,7 @@ class Kubelets:
         pod = state.pod.metadata
         if result.error is not None and pod.uid in self._pods and not self._is_gone(state):
             if state.retry is None:
-                state.retry = self._engine.at(self._engine.now + REPORT_RETRY_NS, self._retry, state)
+                state.retry = self._engine.at(self._engine.now + STATUS_RESYNC_NS, self._retry, state)
             return False
         del state.unsent[:1]
         return True

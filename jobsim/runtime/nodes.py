@@ -10,16 +10,16 @@ from jobsim.api._struct import replace
 from jobsim.api.core import Node
 from jobsim.api.meta import condition
 from jobsim.api.pod import Pod
+from jobsim.api.timing import REAL, STATUS_RESYNC_NS, Timing
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Create, Delete
 from jobsim.apiserver.store import Store
 from jobsim.controllers.kubelet_node import PRESSED_RESOURCE, healthy, last_renewal, pressed, shutting_down
 from jobsim.controllers.node_lifecycle import MONITOR
-from jobsim.controllers.timing import REAL, Timing
 from jobsim.runtime.client import Client
 from jobsim.runtime.controller import Controller
 from jobsim.runtime.engine import Engine, Stopped
-from jobsim.runtime.kubelet import REPORT_RETRY_NS, Kubelets
+from jobsim.runtime.kubelet import Kubelets
 from jobsim.units import SECOND
 
 
@@ -86,7 +86,7 @@ class Nodes:
         except Stopped:
             return
         if error is not None:
-            self._engine.after(REPORT_RETRY_NS, self._report, name)
+            self._engine.after(STATUS_RESYNC_NS, self._report, name)
 
     def stop(self) -> None:
         """Stop the kubelets of all machines; their containers run on."""

@@ -10,6 +10,7 @@ from functools import partial
 
 from jobsim.api.plan import EventRecord, Plan, single
 from jobsim.api.pod import Pod
+from jobsim.api.timing import REAL, Timing
 from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.executor import Finish, Send, Shell, drive, execute
 from jobsim.apiserver.store import Store
@@ -19,7 +20,6 @@ from jobsim.controllers.scheduler.group import decide_group
 from jobsim.controllers.scheduler.queue import SchedulingQueue
 from jobsim.controllers.scheduler.queued import gate_of
 from jobsim.controllers.scheduler.snapshot import Snapshot
-from jobsim.controllers.timing import REAL, Timing
 from jobsim.runtime.client import Client, Wait
 from jobsim.runtime.engine import Engine, Stopped, Task, Timer
 from jobsim.runtime.informer import Informer, LagOf

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from jobsim.api._struct import Struct
 from jobsim.api.core import Node, Taint
+from jobsim.api.timing import CLIENTS, Timing
+from jobsim.api.timing import REAL as REAL_TIMING
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.controllers.kubelet import REAL, KubeletProfile
-from jobsim.controllers.timing import CLIENTS, Timing
-from jobsim.controllers.timing import REAL as REAL_TIMING
 from jobsim.hardware.failures.plans import Fault, Plan, TracedFault
 from jobsim.hardware.topology import Topology
 from jobsim.laws import ZERO, Law

@@ -14,8 +14,8 @@ from jobsim.api import devices
 from jobsim.api._struct import replace
 from jobsim.api.jobset import JOBSET_NAME
 from jobsim.api.pod import Pod
+from jobsim.api.timing import Timing
 from jobsim.apiserver.store import Store
-from jobsim.controllers.timing import Timing
 from jobsim.hardware.failures.plans import Fault
 from jobsim.laws import quantile
 from jobsim.rng import uniform

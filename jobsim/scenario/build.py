@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from jobsim import laws
 from jobsim.api._struct import replace
-from jobsim.controllers.timing import REAL
+from jobsim.api.timing import REAL
 from jobsim.runtime.guard import wanted
 from jobsim.runtime.setup import (
     CLIENT_LIMITS,

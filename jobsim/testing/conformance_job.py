@@ -15,6 +15,7 @@ from jobsim.api.batch import Job
 from jobsim.api.codec import normal_form
 from jobsim.api.plan import EventRecord, Plan, WriteResult
 from jobsim.api.pod import Pod
+from jobsim.api.timing import JOB_RETRY_BASE_NS, JOB_RETRY_CAP_NS
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Write
 from jobsim.apiserver.executor import Finish, Shell, drive
@@ -22,7 +23,6 @@ from jobsim.apiserver.table import ObjectTable
 from jobsim.apiserver.workqueue import ItemBackoff, WorkQueue
 from jobsim.controllers import job
 from jobsim.controllers.job import orphans
-from jobsim.controllers.timing import JOB_RETRY_BASE_NS, JOB_RETRY_CAP_NS
 from jobsim.testing.conformance_case import Case, Verdict
 from jobsim.testing.conformance_job_world import World
 from jobsim.units import seconds

@@ -14,11 +14,12 @@ from jobsim.api.batch import Job
 from jobsim.api.meta import Object
 from jobsim.api.plan import WriteResult
 from jobsim.api.pod import Pod, PodStatus
+from jobsim.api.timing import DEFAULT_GRACE_S
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Create, Delete, Patch, PatchFinalizers, PatchStatus, UpdateStatus, Write
 from jobsim.apiserver.schema_errors import invalid_object
 from jobsim.apiserver.server import OpenAdmission, Server, merge_patch
-from jobsim.apiserver.store import DEFAULT_GRACE_S, Store
+from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.job_validate_status import status_errors
 from jobsim.controllers.job import constants
 from jobsim.errors import CODES, ApiError

@@ -9,9 +9,9 @@ from jobsim.api.core import Node, NodeSpec, NodeStatus, Taint
 from jobsim.api.meta import Condition, ObjectMeta, condition
 from jobsim.api.plan import Plan
 from jobsim.api.pod import Phase, Pod, PodSpec, PodStatus
+from jobsim.api.timing import POD_GC_TERMINAL_MAX
 from jobsim.api.writes import Bind, Create, Delete, PatchPodStatus
 from jobsim.controllers import pod_gc
-from jobsim.controllers.timing import POD_GC_TERMINAL_MAX
 from jobsim.units import SECOND
 from tests.controllers.loop import Loop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobsim.controllers.timing import DRAIN_RETRY_NS
+from jobsim.api.timing import DRAIN_RETRY_NS
 from tests.runtime.lab import Lab, jobset
 
 FOREVER = [{"match": {}, "run": "forever"}]

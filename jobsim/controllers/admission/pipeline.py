@@ -22,6 +22,7 @@ from jobsim.api.jobset import JobSet
 from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
+from jobsim.api.timing import DEFAULT_TOLERATION_S
 from jobsim.api.writes import Delete, Evict, Write
 from jobsim.apiserver.schema_errors import Path, invalid_object
 from jobsim.apiserver.schema_meta import Known, check_meta, check_meta_update, filled_update, with_name
@@ -34,7 +35,6 @@ from jobsim.controllers.admission.other_validate import object_errors, with_node
 from jobsim.controllers.admission.pod_admission import PodAdmission
 from jobsim.controllers.admission.references import QUEUE_LABEL, LocalQueue
 from jobsim.controllers.jobset.gates import Gates
-from jobsim.controllers.timing import DEFAULT_TOLERATION_S
 from jobsim.errors import ApiError
 
 #: JobSet's webhooks by name: their paths; and the Service that leads to them.

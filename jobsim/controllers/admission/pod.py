@@ -28,9 +28,8 @@ from jobsim.api.pod import (
     Volume,
     VolumeMount,
 )
-from jobsim.controllers.timing import DEFAULT_TOLERATION_S
+from jobsim.api.timing import DEFAULT_GRACE_S, DEFAULT_TOLERATION_S
 
-GRACE_S = 30
 DEFAULT_SCHEDULER = "default-scheduler"
 DEFAULT_SERVICE_ACCOUNT = "default"
 #: 0644, what files of projected volumes get.
@@ -50,7 +49,7 @@ def template_defaults(spec: PodSpec) -> PodSpec:
     if spec.security_context is None:
         changes["security_context"] = {}
     if spec.termination_grace_period_seconds is None:
-        changes["termination_grace_period_seconds"] = GRACE_S
+        changes["termination_grace_period_seconds"] = DEFAULT_GRACE_S
     if not spec.scheduler_name:
         changes["scheduler_name"] = DEFAULT_SCHEDULER
     if spec.service_account_name and not spec.service_account:

@@ -21,6 +21,7 @@ from jobsim.api.field import FieldError, invalid
 from jobsim.api.meta import Object, ObjectMeta
 from jobsim.api.pod import Pod, PodSpec, PodStatus
 from jobsim.api.reader import Reader
+from jobsim.api.timing import DEFAULT_TOLERATION_S
 from jobsim.apiserver.schema_errors import denied, invalid_object
 from jobsim.apiserver.schema_meta import Known, check_meta
 from jobsim.controllers.admission import pod_webhook
@@ -28,7 +29,6 @@ from jobsim.controllers.admission.pod import new_status, pod_defaults, template_
 from jobsim.controllers.admission.pod_validate import pod_errors
 from jobsim.controllers.admission.references import RuntimeClass, ServiceAccount, references
 from jobsim.controllers.jobset.gates import Gates
-from jobsim.controllers.timing import DEFAULT_TOLERATION_S
 from jobsim.errors import ApiError
 
 #: Priorities of the two classes that every cluster has.

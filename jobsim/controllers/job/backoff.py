@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from jobsim.api._struct import Struct
 from jobsim.api.pod import ContainerStatus, Pod
-from jobsim.controllers.timing import REAL, Timing
+from jobsim.api.timing import REAL, Timing
 from jobsim.units import SECOND
 
 

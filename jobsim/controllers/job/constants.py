@@ -5,7 +5,7 @@ Source: kubernetes pkg/controller/job/job_controller.go, k8s.io/api batch/v1 typ
 
 from __future__ import annotations
 
-from jobsim.controllers.timing import JOB_UNCOUNTED_MAX
+from jobsim.api.timing import JOB_UNCOUNTED_MAX
 
 TRACKING_FINALIZER = "batch.kubernetes.io/job-tracking"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"

@@ -11,9 +11,9 @@ from jobsim.api.meta import Object, ObjectMeta
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
 from jobsim.api.selectors import matches
+from jobsim.api.timing import JOB_SYNC_WINDOW_NS
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.controllers.job import conditions
-from jobsim.controllers.timing import JOB_SYNC_WINDOW_NS
 from jobsim.units import SECOND
 
 

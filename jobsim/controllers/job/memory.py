@@ -16,9 +16,9 @@ from jobsim.api._struct import Struct, replace
 from jobsim.api.batch import Job
 from jobsim.api.meta import Object
 from jobsim.api.pod import Pod
+from jobsim.api.timing import EXPECTATION_TIMEOUT_NS
 from jobsim.api.watch import WatchEvent
 from jobsim.controllers.job.backoff import Backoff
-from jobsim.controllers.timing import EXPECTATION_TIMEOUT_NS
 
 
 class Memory(Struct):

@@ -14,6 +14,7 @@ from jobsim.api.meta import Condition
 from jobsim.api.plan import NOTHING, EventRecord, Outcome, Plan, parallel, reference
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
+from jobsim.api.timing import REAL, Timing
 from jobsim.api.writes import Write
 from jobsim.apiserver.index import ORPHAN, OWNER_UID
 from jobsim.controllers.job import backoff, claims, conditions, indexes, pods, success_policy
@@ -25,7 +26,6 @@ from jobsim.controllers.job.pod_tally import PodTally
 from jobsim.controllers.job.pods import indexed
 from jobsim.controllers.job.sync import Sync, is_suspended, remember_pod_writes
 from jobsim.controllers.job.tracking import track
-from jobsim.controllers.timing import REAL, Timing
 from jobsim.units import SECOND, floor_second
 
 

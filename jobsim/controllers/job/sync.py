@@ -12,12 +12,12 @@ from jobsim.api.batch import Job, JobStatus
 from jobsim.api.core import ObjectReference
 from jobsim.api.meta import Condition
 from jobsim.api.plan import EventRecord, Outcome, Plan, WriteResult, reference
+from jobsim.api.timing import REAL, Timing
 from jobsim.apiserver.index import owner_uid
 from jobsim.controllers.job.backoff import Backoff
 from jobsim.controllers.job.indexes import Intervals
 from jobsim.controllers.job.memory import Memory, revision
 from jobsim.controllers.job.pod_tally import LastFailure, PodTally
-from jobsim.controllers.timing import REAL, Timing
 
 
 class Sync(Struct):

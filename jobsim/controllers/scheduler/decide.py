@@ -15,6 +15,7 @@ from jobsim.api.codec import to_data
 from jobsim.api.meta import Condition, condition
 from jobsim.api.plan import Chain, EventRecord, Plan, Step, reference, single
 from jobsim.api.pod import Pod, PodStatus
+from jobsim.api.timing import AFFINITY_CYCLES
 from jobsim.api.writes import Bind, Delete, PatchPodStatus, PatchStatus, Write
 from jobsim.controllers.scheduler import messages
 from jobsim.controllers.scheduler.cycle import DEFAULT_PROFILE, Choose, Decision, Profile, cycle
@@ -22,7 +23,6 @@ from jobsim.controllers.scheduler.hints import ClusterEvent
 from jobsim.controllers.scheduler.queue import SchedulingQueue
 from jobsim.controllers.scheduler.queued import gate_of
 from jobsim.controllers.scheduler.snapshot import Snapshot
-from jobsim.controllers.timing import AFFINITY_CYCLES
 from jobsim.units import floor_second
 
 Outcome = Literal["bind", "failed", "gated", "skipped"]

@@ -21,12 +21,12 @@ from collections.abc import Callable, Mapping
 from jobsim.api.meta import Labels
 from jobsim.api.pod import Pod
 from jobsim.api.quantity import parse
+from jobsim.api.timing import REAL, Timing
 from jobsim.api.watch import WatchEvent
 from jobsim.controllers.scheduler.hints import ClusterEvent, cluster_event, listens, may_help
 from jobsim.controllers.scheduler.queued import Place, PreEnqueue, Queued, backoff, gate_of
 from jobsim.controllers.scheduler.requests import request_of
 from jobsim.controllers.scheduler.views import identity, view_of
-from jobsim.controllers.timing import REAL, Timing
 from jobsim.units import floor_second
 
 

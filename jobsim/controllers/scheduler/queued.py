@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from jobsim.api.pod import Pod
+from jobsim.api.timing import REAL, Timing
 from jobsim.controllers.scheduler.views import PodView
-from jobsim.controllers.timing import REAL, Timing
 
 Place = Literal["active", "backoff", "error-backoff", "pool", "gated", "in-flight"]
 #: Returns why a pod must not enter, "" if it may.

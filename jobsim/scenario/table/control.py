@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jobsim.controllers.timing import REAL, TABLE, Timing
+from jobsim.api.timing import REAL, TABLE, Timing
 from jobsim.laws import Law
 from jobsim.scenario.check import BAD, At, Bad, Key, Leaf, MapOf, Record, Schema, Type, shown
 from jobsim.scenario.leaves import (

@@ -49,6 +49,9 @@ TABLE: tuple[Constant, ...] = (
     ),
     Constant("NAMESPACE_FINALIZER_WAIT_S", 15, "K-TIM-01", "pkg/controller/namespace/deletion"),
     Constant("NAMESPACE_WORKERS", 10, "K-TIM-01", "pkg/controller/namespace/config/v1alpha1/defaults.go"),
+    # Of every queue that sets no other: controller-runtime's, and those of TTL, GC and the node controllers.
+    Constant("RETRY_BASE_NS", 5 * MILLISECOND, "K-TIM-01", "client-go default_rate_limiters.go"),
+    Constant("RETRY_CAP_NS", 1000 * SECOND, "K-TIM-01", "client-go default_rate_limiters.go"),
     Constant("CRASH_LOOP_BASE_NS", 10 * SECOND, "K-POD-21", "pkg/kubelet/kubelet.go"),
     Constant("CRASH_LOOP_CAP_NS", 300 * SECOND, "K-POD-21", "pkg/kubelet/kubelet.go"),
     Constant("CRASH_LOOP_RESET_NS", 600 * SECOND, "K-POD-21", "client-go util/flowcontrol/backoff.go"),
@@ -123,6 +126,8 @@ GC_WORKERS = int(_VALUE["GC_WORKERS"])
 NAMESPACE_DELAY_NS = int(_VALUE["NAMESPACE_DELAY_NS"])
 NAMESPACE_FINALIZER_WAIT_S = int(_VALUE["NAMESPACE_FINALIZER_WAIT_S"])
 NAMESPACE_WORKERS = int(_VALUE["NAMESPACE_WORKERS"])
+RETRY_BASE_NS = int(_VALUE["RETRY_BASE_NS"])
+RETRY_CAP_NS = int(_VALUE["RETRY_CAP_NS"])
 CRASH_LOOP_BASE_NS = int(_VALUE["CRASH_LOOP_BASE_NS"])
 CRASH_LOOP_CAP_NS = int(_VALUE["CRASH_LOOP_CAP_NS"])
 CRASH_LOOP_RESET_NS = int(_VALUE["CRASH_LOOP_RESET_NS"])

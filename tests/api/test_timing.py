@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from jobsim.controllers import timing
+from jobsim.api import timing
 from jobsim.units import SECOND
 
 
