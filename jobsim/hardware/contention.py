@@ -113,7 +113,7 @@ class Shares(Generic[Key]):
     """
 
     def __init__(self, capacity: FloatArray) -> None:
-        self._capacity = capacity
+        self._capacity = np.array(capacity, np.float64)
         self._loads: dict[Key, dict[int, float]] = {}
         self._caps: dict[Key, float] = {}
         self._on: dict[int, dict[Key, float]] = {}
@@ -139,6 +139,23 @@ class Shares(Generic[Key]):
         self.rates.pop(key, None)
         self._caps.pop(key, None)
         return self._solve(touched)
+
+    def resize(self, number: int, capacity: float) -> dict[Key, float]:
+        """Let a link carry another amount, GB/s; return the rates that changed.
+
+        A link without a limit stays one.
+        """
+        if not self._finite(number):
+            return {}
+        touched = list(self._on.get(number, ()))
+        bound = bool(touched) and self._binds(number)
+        self._capacity[number] = capacity
+        return self._solve(touched) if bound or (touched and self._binds(number)) else {}
+
+    def full(self, number: int) -> bool:
+        """Tell whether the jobs on a link use all of it."""
+        used = sorted(self._loads[key][number] * self.rates[key] for key in self._on.get(number, ()))
+        return sum(used) >= float(self._capacity[number]) * (1 - 1e-9)
 
     def _finite(self, number: int) -> bool:
         return bool(np.isfinite(self._capacity[number]))

@@ -20,11 +20,15 @@ COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 
 def where(topology: Topology, jobset: JobSet, pods: Iterable[Pod]) -> Footprint | None:
     """Return where a gang of bound pods is; None when there is none, or on hosts not of the network."""
+    return footprint(topology, ranks(jobset, pods))
+
+
+def ranks(jobset: JobSet, pods: Iterable[Pod]) -> list[tuple[str, int]]:
+    """Return node and accelerators of each bound pod that takes part, in the order of ranks."""
     ordered = in_rank_order(jobset, pods)
     counts = [of_pod(pod.spec) for pod in ordered]
     anyone = not any(counts)
-    ranks = [(p.spec.node_name, n) for p, n in zip(ordered, counts, strict=True) if n or anyone]
-    return footprint(topology, ranks)
+    return [(p.spec.node_name, n) for p, n in zip(ordered, counts, strict=True) if n or anyone]
 
 
 def in_rank_order(jobset: JobSet, pods: Iterable[Pod]) -> list[Pod]:

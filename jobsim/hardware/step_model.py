@@ -189,6 +189,20 @@ def training_step(model: StepModel, *, fabric: str | Fabric, share: float = 1.0)
     return Step(seconds, compute, tensor, expert, bubble, waiting, data, pipeline, model.fixed_s, mfu)
 
 
+def machines_s(model: StepModel, *, fabric: str | Fabric, share: float = 1.0) -> float:
+    """Return what of a step is up to the slowest machine, s: a slower one stretches that, nothing else.
+
+    Raises
+    ------
+    InputError, InputErrors
+        As ``training_step``.
+    """
+    slower = replace(model, slowest=2 * model.slowest)
+    # A step is linear in the slowest machine's factor.
+    now, then = (training_step(each, fabric=fabric, share=share).seconds for each in (model, slower))
+    return then - now
+
+
 def calibrated(model: StepModel, seconds: float, *, fabric: str | Fabric, share: float = 1.0) -> StepModel:
     """Return the model with the efficiency at which a step takes so long.
 

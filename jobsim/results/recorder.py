@@ -128,7 +128,8 @@ class Recorder:
         elif kind in ("failure", "fault"):
             for name in fields.get("jobsets", ()):
                 record = self._by_name.get(name)
-                if record is not None and fields["effect"] != "degrade":
+                # What leaves a factor of something is slow, and stops nobody.
+                if record is not None and "factor" not in fields:
                     record.ledger.hit(time, fields.get("cause", "scripted"))
         elif kind == "warning":
             self.warnings.append(fields["text"])

@@ -9,6 +9,8 @@ from jobsim.runtime.engine import Timer
 from jobsim.workload.training import Progress, Stretch, Workload
 
 Key = tuple[str, str]
+#: Who is to blame for steps that take longer than they should, when no machine and no part is.
+NETWORK = "network"
 
 
 def wanted_pods(jobset: JobSet, replicated_jobs: tuple[str, ...]) -> int:
@@ -64,6 +66,33 @@ class Saving(NamedTuple):
     pods: frozenset[str]
 
 
+class Pace(NamedTuple):
+    """Time of a step where a gang is.
+
+    Parameters
+    ----------
+    machines_ns : int
+        What machines take: slow ones stretch it.
+    network_ns : int
+        What exchanges add.
+    cause : str
+        What is to blame when that is more than it should be.
+    slowest : float
+        The slowest machine's factor that ``machines_ns`` has already.
+    """
+
+    machines_ns: int
+    network_ns: int = 0
+    cause: str = NETWORK
+    slowest: float = 1.0
+
+    def step_ns(self, slowness: float) -> int:
+        """Return the time of a step when the slowest machine takes so many times as long."""
+        more = slowness if self.slowest == 1 else max(1.0, slowness / self.slowest)
+        machines_ns = self.machines_ns if more == 1 else round(self.machines_ns * more)
+        return machines_ns + self.network_ns
+
+
 class Gang:
     """One workload on one JobSet object.
 
@@ -73,10 +102,10 @@ class Gang:
         Members by UID.
     hanging : dict
         UIDs of ready pods that cannot step, whatever the API says: a fault that is not noticed yet.
-    priced_ns : int
-        Time of one step on the gang's placement (``workload.step_ns`` is the nominal one).
+    pace : Pace
+        Of its steps on its placement (``workload.step_ns`` is the nominal time).
     slowness : float
-        How many times as long it takes on the slowest node.
+        How many times as long the slowest node takes.
     """
 
     def __init__(self, workload: Workload, jobset: JobSet) -> None:
@@ -89,8 +118,10 @@ class Gang:
         self.whole = self.able = self.done = self.writing = False
         self.starts = self.writes = self.losses = 0
         self.restored = -1
-        self.priced_ns = workload.step_ns
+        self.pace = Pace(workload.step_ns)
         self.slowness, self.blame = 1.0, ""
+        #: What the ledger was last told to blame.
+        self.blamed = ""
         self.paced = False
         self.stretch: Stretch | None = None
         self.stretch_since = 0
@@ -107,7 +138,14 @@ class Gang:
     @property
     def step_ns(self) -> int:
         """Time of one step as things are."""
-        return self.priced_ns if self.slowness == 1 else round(self.priced_ns * self.slowness)
+        return self.pace.step_ns(self.slowness)
+
+    @property
+    def cause(self) -> str:
+        """What is most to blame for steps that take longer than nominal."""
+        sound_ns = self.pace.step_ns(1.0)
+        by_network = sound_ns - self.workload.step_ns
+        return self.blame if self.blame and self.step_ns - sound_ns >= by_network else self.pace.cause
 
     @property
     def useful_ns(self) -> int | None:

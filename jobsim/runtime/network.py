@@ -7,7 +7,7 @@ reach, and only they get a new pace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from jobsim.api._struct import Struct, replace
@@ -18,14 +18,12 @@ from jobsim.errors import InputError, InputErrors
 from jobsim.hardware import gang as ranks
 from jobsim.hardware.contention import Shares, alone
 from jobsim.hardware.price import Exchange, demands, exposed_s, most
-from jobsim.hardware.step_model import StepModel, training_step
+from jobsim.hardware.step_model import StepModel, machines_s, training_step
 from jobsim.hardware.topology import Topology
-from jobsim.hardware.topology.placement import Footprint, Loads, best
-from jobsim.runtime.gang import Gang, Key
+from jobsim.hardware.topology.placement import Footprint, Loads, best, footprint
+from jobsim.runtime.gang import NETWORK, Gang, Key, Pace
+from jobsim.runtime.links import Link, Links
 from jobsim.units import SECOND
-
-#: Who is to blame for steps that take longer than they should, when no machine is.
-NETWORK = "network"
 
 
 class Exchanging(Struct):
@@ -63,23 +61,29 @@ class Exchanging(Struct):
         expert = (Exchange("all-to-all", 1.0),) if model.expert > 1 and model.moe_layers else ()
         return (*self.exchanges, Exchange("all-reduce", 1.0), *expert)
 
-    def step_ns(self, where: Footprint, share: float) -> int:
-        """Return the time of a step somewhere, at a share of the line rate there."""
-        seconds = exposed_s(self.exchanges, where, share)
-        if self.model is not None:
-            peak = self.model.peak_tflops if self.own_peak else where.machine.peak_tflops
-            model = replace(self.model, peak_tflops=peak)
-            seconds += training_step(model, fabric=where.machine.fabric, share=share).seconds
-        return max(1, self.compute_ns + round(seconds * SECOND))
+    def pace(self, where: Footprint, share: float, cause: str = NETWORK) -> Pace:
+        """Return the pace of steps somewhere, at a share of the line rate there."""
+        exposed = exposed_s(self.exchanges, where, share)
+        if self.model is None:
+            return Pace(self.compute_ns, round(exposed * SECOND), cause)
+        peak = self.model.peak_tflops if self.own_peak else where.machine.peak_tflops
+        model, fabric = replace(self.model, peak_tflops=peak), where.machine.fabric
+        seconds = exposed + training_step(model, fabric=fabric, share=share).seconds
+        machines_ns = round(machines_s(model, fabric=fabric, share=share) * SECOND)
+        return Pace(machines_ns, max(1, round(seconds * SECOND)) - machines_ns, cause, model.slowest)
 
 
 class _Stand(NamedTuple):
-    """A gang's place: what it sends, where it is, what it asks of links, and the most that it can use."""
+    """A gang's place: what it sends, where it is, what it asks of links, and the most that it can use.
+
+    ``nodes`` are those that it sends from: none when it is inside one scale-up domain.
+    """
 
     sends: Exchanging
     where: Footprint
     loads: Loads
     cap: float
+    nodes: tuple[str, ...]
 
 
 class Congestion:
@@ -92,9 +96,14 @@ class Congestion:
     exchanging : iterable of Exchanging
     store : Store
     set_pace : callable
-        ``(key, ns)``: lets a gang's steps take that long from now on.
+        ``(key, pace)``: lets a gang's steps take that long from now on.
     warn : callable
         Takes what the user should know.
+
+    Attributes
+    ----------
+    troubles : Links or None
+        Links that carry less than they should.
     """
 
     def __init__(
@@ -102,7 +111,7 @@ class Congestion:
         topology: Topology | None,
         exchanging: Iterable[Exchanging],
         store: Store,
-        set_pace: Callable[[Key, int], None],
+        set_pace: Callable[[Key, Pace], None],
         warn: Callable[[str], None],
     ) -> None:
         self._topology = topology
@@ -112,6 +121,7 @@ class Congestion:
         self._warn = warn
         self._stands: dict[Key, _Stand] = {}
         self._known: dict[str, None] = {}
+        self.troubles = None if topology is None else Links(topology, self._relink)
         if topology is not None:
             self._links = topology.links
             self._shares: Shares[Key] = Shares(self._links)
@@ -124,7 +134,8 @@ class Congestion:
             return
         pods = self._store.by_index(Pod, "jobset", f"{gang.key[0]}/{gang.key[1]}")
         members = ranks.latest(pod for pod in pods if pod.uid in gang.ready)
-        where = ranks.where(topology, jobset, members)
+        placed = ranks.ranks(jobset, members)
+        where = footprint(topology, placed)
         self._stands.pop(gang.key, None)
         if where is None or not where.machine.fabric:
             self._unpriced(gang, "its pods are on nodes of no known fabric")
@@ -135,7 +146,8 @@ class Congestion:
             self._unpriced(gang, str(err))
             return
         loads = demands(topology, where, sends.patterns)
-        self._stands[gang.key] = _Stand(sends, where, loads, most(where))
+        nodes = tuple(dict.fromkeys(name for name, _ in placed)) if where.domains > 1 else ()
+        self._stands[gang.key] = _Stand(sends, where, loads, most(where), nodes)
         if jobset.uid not in self._known:
             self._known[jobset.uid] = None
             steps = -(-sends.useful_ns // nominal_ns) if sends.useful_ns else gang.workload.steps
@@ -147,11 +159,11 @@ class Congestion:
         times = []
         for at in (where, best(self._topology, where)):
             loads = demands(self._topology, at, sends.patterns)
-            times.append(sends.step_ns(at, alone(loads, self._links, most(at))))
+            times.append(sends.pace(at, alone(loads, self._links, most(at))).step_ns(1.0))
         return min(times)
 
     def _unpriced(self, gang: Gang, why: str) -> None:
-        self._set_pace(gang.key, gang.workload.step_ns)
+        self._set_pace(gang.key, Pace(gang.workload.step_ns))
         name = f"{gang.key[0]}/{gang.key[1]}"
         self._warn(f"workload of jobset {name}: its steps are not priced on the network: {why}")
 
@@ -159,7 +171,7 @@ class Congestion:
         """Let a gang begin to step: it loads its links, and others may slow down."""
         stand = self._stands.get(gang.key)
         if stand is not None and gang.key not in self._shares.rates:
-            self._tell(self._shares.put(gang.key, stand.loads, stand.cap))
+            self._tell(self._shares.put(gang.key, stand.loads, self._cap(stand)[0]))
 
     def leave(self, key: Key) -> None:
         """Let a gang stop: others may go faster."""
@@ -169,4 +181,39 @@ class Congestion:
     def _tell(self, rates: Mapping[Key, float]) -> None:
         for key in sorted(rates):
             stand = self._stands[key]
-            self._set_pace(key, stand.sends.step_ns(stand.where, rates[key]))
+            self._set_pace(key, stand.sends.pace(stand.where, rates[key], self._cause(stand, rates[key])))
+
+    # -- slow links ----------------------------------------------------------------------------
+
+    def _cap(self, stand: _Stand) -> tuple[float, str]:
+        """Return the most that a gang can use, and what is to blame: all wait for the slowest link."""
+        assert self.troubles is not None
+        slowest = min(map(self.troubles.left, stand.nodes), default=None)
+        if slowest is None or slowest.factor >= stand.cap:
+            return stand.cap, NETWORK
+        return slowest
+
+    def _cause(self, stand: _Stand, rate: float) -> str:
+        """Return what keeps a gang at a rate: a slow link, or neighbours and its placement."""
+        assert self.troubles is not None
+        most_now, cause = self._cap(stand)
+        if rate >= most_now:
+            return cause
+        for number in stand.loads:
+            left = self.troubles.left(number)
+            if left.factor < 1 and self._shares.full(number):
+                return left.cause
+        return NETWORK
+
+    def _relink(self, links: Sequence[Link]) -> None:
+        """Take in that links carry more or less than they did."""
+        assert self.troubles is not None
+        changed = frozenset(links)
+        for link in links:
+            if isinstance(link, int):
+                capacity = float(self._links[link]) * self.troubles.left(link).factor
+                self._tell(self._shares.resize(link, capacity))
+        for key, stand in sorted(self._stands.items()):
+            if key in self._shares.rates and not changed.isdisjoint((*stand.nodes, *stand.loads)):
+                rates = self._shares.put(key, stand.loads, self._cap(stand)[0])
+                self._tell({key: self._shares.rates[key], **rates})

@@ -7,6 +7,7 @@ nothing in the API says so.  A node that goes dark hangs them too, until somebod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import count, islice
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +17,7 @@ from jobsim.api.jobset import JOBSET_NAME
 from jobsim.api.pod import Pod
 from jobsim.api.timing import Timing
 from jobsim.apiserver.store import Store
-from jobsim.hardware.failures.plans import Fault
+from jobsim.hardware.failures.plans import SLOWING, Fault
 from jobsim.laws import quantile
 from jobsim.rng import uniform
 from jobsim.runtime.engine import Engine
@@ -132,24 +133,33 @@ class Strikes:
             down = self._timing.pressure_transition_ns
         # A part that is replaced in no time leaves its node open.
         lasts = down != 0 if fault.effect == "pod-fails" else True
-        numbers = [(node, self._trouble(node, fault)) for node in hit.nodes] if lasts else []
-        if down == 0 and not numbers:
+        ends = self._troubles(hit) if lasts else []
+        if down == 0 and not ends:
             over()
         elif down is not None:
-            later(now + down, self._repair, hit, numbers, over)
+            later(now + down, self._repair, hit, ends, over)
 
-    def _trouble(self, node: str, fault: Fault) -> int:
+    def _troubles(self, hit: Hit) -> list[Callable[[], None]]:
+        """Put what is hit out of order; return what mends it."""
+        fault, outages, network = hit.fault, self.outages, self._training.network
+        if fault.effect == "degrade-link":
+            # Without anybody who sends, nobody can tell.
+            links = None if network is None else network.troubles
+            if links is None:
+                return []
+            return [links.begin(links.above(hit.entity, hit.nodes), fault.factor, fault.cause)]
         effect = "cordon" if fault.effect == "pod-fails" else fault.effect
-        return self.outages.begin(node, Outage(effect, fault.factor, fault.cause))
+        outage = Outage(effect, fault.factor, fault.cause)
+        return [partial(outages.end, node, outages.begin(node, outage)) for node in hit.nodes]
 
     def _curable(self, hit: Hit) -> bool | None:
         """Tell whether a container restart cures a fault; None: nothing is said of that."""
         share = hit.fault.in_place
         return None if share is None else uniform(self._seed, "in-place", *hit.key) < share
 
-    def _repair(self, hit: Hit, numbers: Iterable[tuple[str, int]], over: Callable[[], None]) -> None:
-        for node, number in numbers:
-            self.outages.end(node, number)
+    def _repair(self, hit: Hit, ends: Iterable[Callable[[], None]], over: Callable[[], None]) -> None:
+        for end in ends:
+            end()
         self._notes.note(self._engine.now, "failure", effect="repair", entity=hit.entity)
         over()
 
@@ -192,7 +202,7 @@ class Strikes:
         """Keep what happened, to whom, and which JobSets had pods there."""
         fault = hit.fault
         more: dict[str, Any] = {"exitCode": fault.exit_code} if fault.effect == "pod-fails" else {}
-        if fault.effect == "degrade":
+        if fault.effect in SLOWING:
             more["factor"] = fault.factor
         if fault.cause:
             more["cause"] = fault.cause

@@ -16,8 +16,8 @@ from jobsim.apiserver.store import Store
 from jobsim.laws import Law, quantile
 from jobsim.rng import uniform
 from jobsim.runtime.engine import Engine
-from jobsim.runtime.gang import Gang, Key, Ledger, Member, Saving
-from jobsim.runtime.network import NETWORK, Congestion
+from jobsim.runtime.gang import Gang, Key, Ledger, Member, Pace, Saving
+from jobsim.runtime.network import Congestion
 from jobsim.units import SECOND
 from jobsim.workload.checkpoint import safest
 from jobsim.workload.training import (
@@ -90,11 +90,11 @@ class Training:
 
     # -- from outside --------------------------------------------------------------------------
 
-    def set_pace(self, key: Key, step_ns: int) -> None:
+    def set_pace(self, key: Key, pace: Pace) -> None:
         """Let a gang's steps take another time from now on, those that are under way too."""
         gang = self._gangs.get(key)
-        if gang is not None and gang.priced_ns != step_ns:
-            gang.priced_ns = step_ns
+        if gang is not None and gang.pace != pace:
+            gang.pace = pace
             self._repace(gang)
 
     def slow(self, node: str) -> None:
@@ -124,7 +124,7 @@ class Training:
     def _repace(self, gang: Gang) -> None:
         """Go on at the pace that holds now."""
         stretch, step_ns = gang.stretch, gang.step_ns
-        if stretch is None or stretch.step_ns == step_ns:
+        if stretch is None or (stretch.step_ns == step_ns and gang.blamed == gang.cause):
             return
         elapsed = self._engine.now - gang.stretch_since
         gang.progress = advance(gang.progress, stretch, elapsed)
@@ -256,12 +256,11 @@ class Training:
 
     def _go(self, gang: Gang, stretch: Stretch) -> None:
         now, nominal = self._engine.now, gang.workload.step_ns
+        gang.blamed = gang.cause
         if stretch.step_ns == nominal:
             self._ledger.progress(now, *gang.key, "stepping")
         else:
-            self._ledger.progress(
-                now, *gang.key, "stepping", (nominal, stretch.step_ns), gang.blame or NETWORK
-            )
+            self._ledger.progress(now, *gang.key, "stepping", (nominal, stretch.step_ns), gang.blamed)
         gang.timer = None
         gang.stretch, gang.stretch_since = stretch, now
         gang.paced = gang.paced or stretch.step_ns != nominal

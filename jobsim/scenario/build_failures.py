@@ -47,6 +47,7 @@ class Failures:
         self._limit = limit
         self._errors: list[InputError] = []
         self._keys: dict[str, int] = {}
+        self._sends = any(workload.on_network for workload in scenario.workloads)
         self._machines = [
             Machine(node.name, node.metadata.labels, devices.accelerators(node.status.capacity))
             for node in nodes
@@ -57,6 +58,10 @@ class Failures:
             raise InputErrors(self._errors)
 
     def _add(self, i: int, spec: model.FailureSpec) -> None:
+        if getattr(spec, "effect", "") == "degrade-link" and not self._sends:
+            path = path_text(("failures", i))
+            text = "a slow link, but no workload says what it sends (collectives, or a model): no step waits"
+            self.notes.append(f"{path}: {text}")
         match spec:
             case model.PodFailure():
                 fault = _fault(spec, "pod-fails", exit_code=spec.exit_code, reason=spec.reason)

@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jobsim.hardware.failures.plans import SLOWING
 from jobsim.scenario.model import FailureTrace, TraceRow
 from jobsim.units import DAY, parse_duration
 
-EFFECTS = ("pod-fails", "crash", "lose", "drain", "degrade")
+EFFECTS = ("pod-fails", "crash", "lose", "drain", *SLOWING)
 COLUMNS = ("time", "entity", "effect", "until")
 _MORE = ("cause", "factor")
 
@@ -83,14 +84,14 @@ def _row(cells: Mapping[str, str], line: int, spec: FailureTrace) -> TraceRow:
     factor = parsed("factor", _factor, spec.factor, "a speed that is left, above 0 and below 1")
     if not cells["time"] or not cells["entity"]:
         raise TraceError(f"{spec.trace}:{line}: time or entity is missing (every row has both)")
-    if effect == "degrade" and factor >= 1:
-        raise TraceError(f"{spec.trace}:{line}: factor is missing (effect degrade has one)")
+    if effect in SLOWING and factor >= 1:
+        raise TraceError(f"{spec.trace}:{line}: factor is missing (effect {effect} has one)")
     return TraceRow(
         at=parsed("time", _time, 0, duration),
         entity=cells["entity"],
         effect=effect,
         until=parsed("until", _time, None, duration),
-        factor=factor if effect == "degrade" else 1.0,
+        factor=factor if effect in SLOWING else 1.0,
         cause=cells.get("cause", ""),
         line=line,
     )

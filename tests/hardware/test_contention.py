@@ -138,6 +138,34 @@ def test_solving_what_a_change_reaches_is_solving_all(
         assert shares.rates == pytest.approx(dict(zip(now, everything, strict=True)), rel=1e-12)
 
 
+RESIZES = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([1.0, 0.5, 0.1, 0.9])), max_size=8)
+
+
+@given(CHANGES, RESIZES, CAPACITY)
+def test_a_link_that_carries_more_or_less_is_solving_all(
+    changes: list[tuple[int, dict[int, float] | None]],
+    resizes: list[tuple[int, float]],
+    carried: list[float],
+) -> None:
+    shares: Shares[int] = Shares(np.array(carried))
+    now: dict[int, dict[int, float]] = {}
+    left = list(carried)
+    for step, (job, loads) in enumerate(changes):
+        if loads is not None:
+            now[job] = loads
+            shares.put(job, loads)
+        for link, factor in resizes[step : step + 1]:
+            before = dict(shares.rates)
+            left[link] = carried[link] * factor
+            changed = shares.resize(link, left[link])
+            assert changed == {key: rate for key, rate in shares.rates.items() if before[key] != rate}
+        everything = max_min(list(now.values()), np.array(left)).tolist() if now else []
+        assert shares.rates == pytest.approx(dict(zip(now, everything, strict=True)), rel=1e-12)
+        for link in range(len(left)):
+            used = sum(loads.get(link, 0.0) * shares.rates[job] for job, loads in now.items())
+            assert shares.full(link) == (used >= left[link] * (1 - 1e-9))
+
+
 def test_a_change_reaches_only_those_it_shares_a_tight_link_with() -> None:
     shares: Shares[str] = Shares(np.array([10.0, 10.0, 100.0, np.inf]))
     assert shares.put("a", {0: 8.0, 2: 1.0, 3: 50.0}) == {"a": 1.0}

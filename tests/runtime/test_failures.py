@@ -103,7 +103,7 @@ def test_all_at_once() -> None:
     assert ledger(run)["useful"] == 20 * 86400
     effects = {(row["effect"], row.get("cause")) for row in notes(run)}
     assert effects >= {
-        *(("pod-fails", "gpu"), ("degrade", "nic"), ("pod-fails", "hang"), ("crash", "rack")),
+        *(("pod-fails", "gpu"), ("degrade-link", "nic"), ("pod-fails", "hang"), ("crash", "rack")),
         *(("drain", "maintenance"), ("drain", "spot"), ("lose", "spot"), ("repair", None)),
     }
     assert run.warnings == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jobsim.runtime.gang import Pace
 from jobsim.units import seconds
 from tests.runtime.lab import Lab, jobset
 
@@ -26,7 +27,7 @@ def run(*paces: tuple[float, float], failures: tuple[dict[str, object], ...] = (
         ],
         failures=list(failures),
         meanwhile=lambda cluster: [
-            cluster.engine.at(seconds(at), cluster.training.set_pace, KEY, seconds(step))
+            cluster.engine.at(seconds(at), cluster.training.set_pace, KEY, Pace(seconds(step)))
             for at, step in paces
         ],
     )

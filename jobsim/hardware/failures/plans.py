@@ -21,7 +21,10 @@ Effect = Literal[
     "disk-pressure",
     "pid-pressure",
     "degrade",
+    "degrade-link",
 ]
+#: Effects with a factor: what is slow goes on, and nobody has to notice.
+SLOWING = ("degrade", "degrade-link")
 Clock = Literal["calendar", "exposure"]
 
 
@@ -32,12 +35,14 @@ class Fault(Struct, kw_only=True):
     ----------
     effect : Effect
         pod-fails: containers end; crash: the node goes dark; lose: its Node object goes; drain: it is
-        cordoned and its pods are evicted; degrade: it gets slow; shutdown: it goes dark with notice;
+        cordoned and its pods are evicted; degrade: it computes more slowly; degrade-link: its links
+        upwards carry less; shutdown: it goes dark with notice;
         memory-, disk-, pid-pressure: its kubelet evicts a pod.
     cause : str
         What a result blames.
     factor : float
-        Of degrade: speed that is left (0.7 = steps take 1/0.7 as long).
+        Of degrade: speed that is left (0.7: what machines do in a step takes 1/0.7 as long); of
+        degrade-link: the share of the line rate.
     exit_code, reason :
         Of pod-fails.
     detect : Law

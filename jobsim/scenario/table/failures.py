@@ -6,6 +6,7 @@ from typing import Any
 
 from jobsim import laws
 from jobsim.hardware.failures import catalogue
+from jobsim.hardware.failures.plans import SLOWING
 from jobsim.laws import Exponential
 from jobsim.scenario.check import Either, Forms, Key, Leaf, Record, Schema, shown
 from jobsim.scenario.leaves import (
@@ -37,7 +38,7 @@ from jobsim.scenario.model import (
 )
 from jobsim.scenario.table.pods import EXIT_CODE
 
-_FACTOR = number(0, 1000, above=True)
+_FACTOR = number(0, 1, above=True)
 _COMMON = {
     "detect": Key(LAW, "from the fault to its visible effect [0s]"),
     "inPlace": Key(
@@ -61,13 +62,15 @@ _REPAIR = Either(
 
 
 class _Effect:
-    """A word, or ``{degrade: {factor: 0.7}}``; becomes (effect, factor)."""
+    """A word, or ``{degrade: {factor: 0.7}}``, or as much of links; becomes (effect, factor)."""
 
     def __init__(self, *words: str) -> None:
         self._word = choice(*words)
-        self._degrade = Record(lambda factor: factor, {"factor": Key(_FACTOR, required=True)})
+        factor = Record(lambda factor: factor, {"factor": Key(_FACTOR, required=True)})
         self._map = Record(
-            lambda degrade: ("degrade", degrade), {"degrade": Key(self._degrade, required=True)}
+            lambda **slow: next(iter(slow.items())),
+            {effect: Key(factor, field=effect) for effect in SLOWING},
+            one_of=(SLOWING,),
         )
         self.allowed = self._word.allowed + ", or {degrade: {factor: 0.7}}"
 
@@ -85,7 +88,7 @@ class _Effect:
 
 _DEGRADE = {
     "degrade": Key(Record(lambda factor: factor, {"factor": Key(_FACTOR, required=True)}), field="factor"),
-    "factor": Key(_FACTOR, "speed that is left, of effect degrade"),
+    "factor": Key(_FACTOR, "speed that is left, of effect degrade; of degrade-link: share of the line rate"),
 }
 
 
@@ -93,9 +96,10 @@ def _with_effect(fields: dict[str, Any], make: type, default: str) -> Any:
     effect, factor = fields.pop("effect", (default, None))
     if factor is None:
         factor = fields.pop("factor", None)
-    if (effect == "degrade") != (factor is not None):
+    if (effect in SLOWING) != (factor is not None):
         what = "factor is missing" if factor is None else f"a factor has no meaning for {effect}"
-        raise ValueError(f"{what} (effect degrade has a factor, others have none)")
+        slow = effect if effect in SLOWING else "degrade"
+        raise ValueError(f"{what} (effect {slow} has a factor, others have none)")
     return make(effect=effect, factor=1.0 if factor is None else factor, **fields)
 
 
@@ -116,12 +120,14 @@ def _process(**fields: Any) -> FailureProcess:
         raise ValueError("per is missing (one of accelerator, node, rack, block, link)")
     if laws.mean(fields["law"]) < 1:
         raise ValueError("its law leaves no time between failures (a mean above zero)")
+    if fields.get("per") == "link" and fields.get("effect", ("", None))[0] == "degrade":
+        fields["effect"] = ("degrade-link", fields["effect"][1])
     made: FailureProcess = _with_effect(fields, FailureProcess, default)
     return made
 
 
 _NODE_EFFECTS = (
-    *("crash", "lose", "drain", "degrade", "shutdown"),
+    *("crash", "lose", "drain", *SLOWING, "shutdown"),
     *("memory-pressure", "disk-pressure", "pid-pressure"),
 )
 
@@ -140,7 +146,7 @@ def _look_up(fields: dict[str, Any]) -> None:
     fields.setdefault("detect", found.detect)
 
 
-_EFFECTS = ("pod-fails", "crash", "lose", "drain", "degrade")
+_EFFECTS = ("pod-fails", "crash", "lose", "drain", *SLOWING)
 _PROCESS = {
     "mtbf": Key(POSITIVE, "mean time between failures of one entity"),
     "law": Key(LAW, "instead of mtbf"),
