@@ -83,9 +83,11 @@ def _observed(decision: Decision, pod: Pod) -> dict[str, Any]:
     seen["message"] = decision.message
     if decision.nominated:
         seen["nominatedNodeName"] = decision.nominated
-        seen["victims"] = sorted(victim.metadata.name for victim in decision.victims)
-        told = messages.preempting(pod.spec.scheduler_name)
-        seen["victimCondition"] = f"DisruptionTarget/PreemptionByScheduler/{told}"
+        # Those that leave already are told nothing more.
+        victims = sorted(victim.metadata.name for victim in decision.victims if not victim.terminating)
+        if victims:
+            told = messages.preempting(pod.spec.scheduler_name)
+            seen |= {"victims": victims, "victimCondition": f"DisruptionTarget/PreemptionByScheduler/{told}"}
     return seen
 
 

@@ -29,6 +29,7 @@ from jobsim.api.pod import (
     VolumeMount,
 )
 from jobsim.api.timing import DEFAULT_GRACE_S, DEFAULT_TOLERATION_S
+from jobsim.controllers.scheduler.requests import container_requests, is_pod_level
 
 DEFAULT_SCHEDULER = "default-scheduler"
 DEFAULT_SERVICE_ACCOUNT = "default"
@@ -59,6 +60,8 @@ def template_defaults(spec: PodSpec) -> PodSpec:
         after = tuple(_container(c) for c in before)
         if after != before:
             changes[field] = after
+    if spec.resources is not None:
+        changes["resources"] = _resources(spec.resources)
     volumes = tuple(_volume(v) for v in spec.volumes)
     if volumes != spec.volumes:
         changes["volumes"] = volumes
@@ -173,6 +176,8 @@ def pod_defaults(spec: PodSpec, toleration_s: int = DEFAULT_TOLERATION_S) -> Pod
         "init_containers": tuple(_in_pod(c, host_network=spec.host_network) for c in spec.init_containers),
         "tolerations": with_default_tolerations(spec.tolerations, toleration_s),
     }
+    if spec.resources is not None and spec.resources.limits:
+        changes["resources"] = _whole(spec.resources, changes["containers"], changes["init_containers"])
     if (spec.termination_grace_period_seconds or 0) < 0:
         changes["termination_grace_period_seconds"] = 1
     if spec.enable_service_links is None:
@@ -193,6 +198,23 @@ def _in_pod(container: Container, *, host_network: bool) -> Container:
         return container
     ports = tuple(p if p.host_port else replace(p, host_port=p.container_port) for p in container.ports)
     return replace(container, ports=ports)
+
+
+def _whole(
+    resources: ResourceRequirements, containers: tuple[Container, ...], first: tuple[Container, ...]
+) -> ResourceRequirements:
+    """Return what a pod asks for as a whole: what it has limits for, else what its containers ask for.
+
+    Source: kubernetes pkg/apis/core/v1/defaults.go defaultPodRequests.
+    """
+    asked = container_requests(PodSpec(containers=containers, init_containers=first), quantity.parse)
+    sums = {
+        name: quantity.format_milli(-(-nano // quantity.MILLI))
+        for name, nano in asked.items()
+        if name in ("cpu", "memory") and name not in resources.requests
+    }
+    limits = {name: v for name, v in resources.limits.items() if is_pod_level(name)}
+    return replace(resources, requests={**limits, **sums, **resources.requests})
 
 
 def with_default_tolerations(

@@ -174,7 +174,10 @@ def _clearing(pod: Pod, told: Condition) -> Write:
 
 
 def _removal(snapshot: Snapshot, pod: Pod, now: int, decision: Decision) -> tuple[Step, ...]:
-    """Return the removal of victims, after weaker pods have lost their nomination to the same node."""
+    """Return the removal of victims, after weaker pods have lost their nomination to the same node.
+
+    Where all victims are leaving already, nothing is written (prepareCandidateAsync).
+    """
     message = messages.preempting(pod.spec.scheduler_name or DEFAULT_PROFILE.scheduler_name)
     weaker = [
         other.pod
@@ -194,9 +197,9 @@ def _removal(snapshot: Snapshot, pod: Pod, now: int, decision: Decision) -> tupl
         target = _condition(victim, now, "DisruptionTarget", "True", "PreemptionByScheduler", message)
         delete = Delete(kind="Pod", namespace=meta.namespace, name=meta.name, uid=meta.uid)
         chains.append(Chain(writes=(_patch(victim, PodStatus(conditions=(target,))), delete)))
-    if chains:
-        steps.append(Step(chains=tuple(chains), max_parallel=_PARALLEL, ignore=("NotFound",)))
-    return tuple(steps)
+    if not chains:
+        return ()
+    return (*steps, Step(chains=tuple(chains), max_parallel=_PARALLEL, ignore=("NotFound",)))
 
 
 def _unnominate(pod: Pod) -> Write:

@@ -8,7 +8,7 @@ RunFilterPluginsWithNominatedPods (nominated pods).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -155,15 +155,17 @@ def screen(snapshot: Snapshot, view: PodView) -> Screen:
     """
     result = Screen(snapshot, view)
     if snapshot.any_nominated:
-        for node, nominated in _nominated_by_node(snapshot, view).items():
-            rejection = _with_nominated(snapshot, view, node, nominated)
+        unmoved = indifferent(snapshot, view)
+        for node, nominated in nominated_by_node(snapshot, view).items():
+            rejection = passes(snapshot, view, node, nominated, indifferent=unmoved)
             if rejection is not None:
                 result.overruled[node] = rejection
                 result.feasible[node] = False
     return result
 
 
-def _nominated_by_node(snapshot: Snapshot, view: PodView) -> dict[int, list[Placed]]:
+def nominated_by_node(snapshot: Snapshot, view: PodView) -> dict[int, list[Placed]]:
+    """Return the pods, of at least a pod's own priority, that wait for each node."""
     found: dict[int, list[Placed]] = {}
     for other, name in snapshot.nominated():
         node = snapshot.numbers.get(name)
@@ -172,26 +174,52 @@ def _nominated_by_node(snapshot: Snapshot, view: PodView) -> dict[int, list[Plac
     return found
 
 
-def _with_nominated(
-    snapshot: Snapshot, view: PodView, node: int, nominated: list[Placed]
+def indifferent(snapshot: Snapshot, view: PodView) -> bool:
+    """Whether InterPodAffinity has nothing to say of a pod: upstream then skips it all cycle long.
+
+    So the anti-affinity of pods that are only nominated does not count either.
+    """
+    return not view.affinity and not view.anti_affinity and unwanted(snapshot, view) is None
+
+
+def passes(
+    snapshot: Snapshot,
+    view: PodView,
+    node: int,
+    nominated: Sequence[Placed] = (),
+    *,
+    indifferent: bool = False,
 ) -> Rejection | None:
-    """Return why a node would be rejected were the pods nominated to it there already."""
-    for placed in nominated:
-        snapshot.attach(placed)
-    try:
-        return Screen(snapshot, view).rejection(node)
-    finally:
+    """Return why one node rejects a pod as the snapshot is now, None if it does not.
+
+    It must pass with the pods nominated to it and without them.
+
+    Parameters
+    ----------
+    nominated : sequence of Placed
+        Those that wait for this node, of at least the pod's priority.
+    indifferent : bool
+        Whether InterPodAffinity is left out.
+    """
+    if nominated:
         for placed in nominated:
-            snapshot.detach(placed)
-
-
-def passes(snapshot: Snapshot, view: PodView, node: int) -> Rejection | None:
-    """Return why one node rejects a pod as the snapshot is now, None if it does not."""
+            snapshot.attach(placed)
+        try:
+            rejection = passes(snapshot, view, node, indifferent=indifferent)
+        finally:
+            for placed in nominated:
+                snapshot.detach(placed)
+        if rejection is not None:
+            return rejection
     masks = node_masks(snapshot, view.pod.spec)
     for finding in _node_findings(masks):
         if finding.mask[node]:
             return finding.rejection
-    later = list(_later_findings(snapshot, view, masks))
+    later = [
+        finding
+        for finding in _later_findings(snapshot, view, masks)
+        if not indifferent or finding.rejection.plugin != INTER_POD_AFFINITY
+    ]
     if enough(snapshot, view.request, np.array([node]))[0] and not any(f.mask[node] for f in later):
         return None
     return Screen(snapshot, view).rejection(node)

@@ -9,7 +9,7 @@ one second the one that was placed last goes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,13 +18,16 @@ from jobsim.api.core import PodDisruptionBudget
 from jobsim.api.pod import Pod
 from jobsim.api.selectors import matches
 from jobsim.controllers.scheduler import messages
-from jobsim.controllers.scheduler.filters import Rejection, Tally, passes
+from jobsim.controllers.scheduler.filters import Rejection, Tally, indifferent, nominated_by_node, passes
 from jobsim.controllers.scheduler.snapshot import Placed, Snapshot
 from jobsim.controllers.scheduler.views import PodView
 
 _CANDIDATES_MIN = 100
 _CANDIDATES_PERCENT = 10
 _PRIORITY_SHIFT = 2**31
+
+#: Why a node rejects the pod as the snapshot is now, None if it does not.
+Fits = Callable[[int], Rejection | None]
 
 
 class Preemption(Struct):
@@ -104,11 +107,17 @@ def _dry_runs(
 ) -> list[_Candidate]:
     """Try nodes until there are enough candidates; note why others are none."""
     wanted = min(max(len(potential) * _CANDIDATES_PERCENT // 100, _CANDIDATES_MIN), len(potential))
+    nominated = nominated_by_node(snapshot, view) if snapshot.any_nominated else {}
+    unmoved = bool(nominated) and indifferent(snapshot, view)
+
+    def fits(node: int) -> Rejection | None:
+        return passes(snapshot, view, node, nominated.get(node, ()), indifferent=unmoved)
+
     clean: list[_Candidate] = []
     violating: list[_Candidate] = []
     for i in range(len(potential)):
         node = potential[(offset + i) % len(potential)]
-        outcome = _victims_on(snapshot, view, node)
+        outcome = _victims_on(snapshot, view, node, fits)
         if isinstance(outcome, Rejection):
             for reason in outcome.reasons:
                 reasons[reason] = reasons.get(reason, 0) + 1
@@ -134,7 +143,7 @@ def _preference(candidate: _Candidate) -> tuple[int, int, int, int, int, int]:
     )
 
 
-def _victims_on(snapshot: Snapshot, view: PodView, node: int) -> _Candidate | Rejection:
+def _victims_on(snapshot: Snapshot, view: PodView, node: int, fits: Fits) -> _Candidate | Rejection:
     """Return the fewest, least important pods whose going makes a node fit, or why none do."""
     lower = [placed for placed in snapshot.pods_on(node) if placed.view.priority < view.priority]
     if not lower:
@@ -142,10 +151,10 @@ def _victims_on(snapshot: Snapshot, view: PodView, node: int) -> _Candidate | Re
     for placed in lower:
         snapshot.detach(placed)
     try:
-        rejection = passes(snapshot, view, node)
+        rejection = fits(node)
         if rejection is not None:
             return rejection
-        return _reprieve(snapshot, view, node, lower)
+        return _reprieve(snapshot, node, lower, fits)
     finally:
         for placed in lower:
             if snapshot.placed(placed.pod) is None:
@@ -156,14 +165,14 @@ def _importance(placed: Placed) -> tuple[int, int, int]:
     return (-placed.view.priority, placed.start, placed.sequence)
 
 
-def _reprieve(snapshot: Snapshot, view: PodView, node: int, lower: list[Placed]) -> _Candidate:
+def _reprieve(snapshot: Snapshot, node: int, lower: list[Placed], fits: Fits) -> _Candidate:
     """Put pods back, the most important first and those under a budget before all others."""
     violating, others = _by_budget(sorted(lower, key=_importance), list(snapshot.budgets.values()))
     victims: list[Placed] = []
     violations = 0
     for placed in [*violating, *others]:
         snapshot.attach(placed)
-        if passes(snapshot, view, node) is not None:
+        if fits(node) is not None:
             snapshot.detach(placed)
             victims.append(placed)
             violations += any(placed is one for one in violating)

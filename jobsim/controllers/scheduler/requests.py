@@ -33,8 +33,9 @@ class Request(Struct):
 
     ``amounts`` has the positive amounts by resource in the order in which a node is checked: cpu
     (thousandths), memory, ephemeral storage (bytes), then the others by name.  ``scored_cpu`` and
-    ``scored_memory`` have the defaults of containers that ask for none added.  ``ports`` are (host IP,
-    protocol, host port).
+    ``scored_memory`` are what NodeResourcesFit scores a pod by that looks for a node: with the defaults
+    of containers that ask for none.  ``held_cpu`` and ``held_memory`` are what it counts there once it is
+    placed; the two differ when the pod asks as a whole.  ``ports`` are (host IP, protocol, host port).
     """
 
     amounts: tuple[tuple[str, int], ...] = ()
@@ -42,6 +43,8 @@ class Request(Struct):
     memory: int = 0
     scored_cpu: int = 0
     scored_memory: int = 0
+    held_cpu: int = 0
+    held_memory: int = 0
     ports: tuple[Port, ...] = ()
 
 
@@ -61,7 +64,12 @@ def request_of(pod: Pod, parse: Parse) -> Request:
     """
     spec = pod.spec
     plain = _sum(spec, parse, {})
-    scored = _sum(spec, parse, DEFAULT_SCORED)
+    # The score of the newcomer ignores what the pod asks for as a whole: upstream builds that scorer
+    # without its switch (noderesources/fit.go), while framework/types.go CalculateResource heeds it.
+    scored = held = _sum(spec, parse, DEFAULT_SCORED, whole=False)
+    if spec.resources is not None and _pod_level(spec.resources.requests, parse):
+        missing = {name: least for name, least in DEFAULT_SCORED.items() if name not in plain}
+        held = _sum(spec, parse, missing)
     amounts = {name: round_up(name, nano) for name, nano in plain.items() if nano > 0}
     return Request(
         amounts=tuple(sorted(amounts.items(), key=_check_order)),
@@ -69,8 +77,15 @@ def request_of(pod: Pod, parse: Parse) -> Request:
         memory=amounts.get(MEMORY, 0),
         scored_cpu=round_up(CPU, scored.get(CPU, 0)),
         scored_memory=round_up(MEMORY, scored.get(MEMORY, 0)),
+        held_cpu=round_up(CPU, held.get(CPU, 0)),
+        held_memory=round_up(MEMORY, held.get(MEMORY, 0)),
         ports=_ports(spec),
     )
+
+
+def container_requests(spec: PodSpec, parse: Parse) -> dict[str, int]:
+    """Return nano-units by resource that a pod's containers ask for together."""
+    return _sum(spec, parse, {}, whole=False)
 
 
 def template_key(spec: PodSpec) -> tuple[object, ...] | None:
@@ -92,7 +107,7 @@ def _check_order(item: tuple[str, int]) -> tuple[int, str]:
     return _CHECKED_FIRST.get(item[0], 3), item[0]
 
 
-def _sum(spec: PodSpec, parse: Parse, defaults: Mapping[str, int]) -> dict[str, int]:
+def _sum(spec: PodSpec, parse: Parse, defaults: Mapping[str, int], *, whole: bool = True) -> dict[str, int]:
     """Return nano-units by resource: containers and sidecars together, or the neediest init step."""
     total: dict[str, int] = {}
     for container in spec.containers:
@@ -110,7 +125,7 @@ def _sum(spec: PodSpec, parse: Parse, defaults: Mapping[str, int]) -> dict[str, 
                 _add(step, sidecars)
             _raise_to(neediest, step)
         _raise_to(total, neediest)
-    if spec.resources is not None:
+    if whole and spec.resources is not None:
         total.update(_pod_level(spec.resources.requests, parse))
     if spec.overhead:
         _add(total, {name: parse(quantity) for name, quantity in spec.overhead.items()})
@@ -124,11 +139,12 @@ def _of(container: Container, parse: Parse, defaults: Mapping[str, int]) -> dict
 
 def _pod_level(requests: Resources, parse: Parse) -> dict[str, int]:
     """Return the resources that a pod may ask for as a whole; they replace its containers' sums."""
-    return {
-        name: parse(quantity)
-        for name, quantity in requests.items()
-        if name in (CPU, MEMORY) or name.startswith("hugepages-")
-    }
+    return {name: parse(quantity) for name, quantity in requests.items() if is_pod_level(name)}
+
+
+def is_pod_level(resource: str) -> bool:
+    """Whether a pod may ask for a resource as a whole."""
+    return resource in (CPU, MEMORY) or resource.startswith("hugepages-")
 
 
 def _add(total: dict[str, int], more: Mapping[str, int]) -> None:

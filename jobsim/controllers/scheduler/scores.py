@@ -105,17 +105,22 @@ def _preference(snapshot: Snapshot, found: Screen, rows: IntArray) -> IntArray |
 
 
 def _image_locality(snapshot: Snapshot, found: Screen, rows: IntArray) -> IntArray:
-    """Return how much of the pod's images lies on each node, weighted by how common each is."""
+    """Return how much of the pod's images lies on each node, weighted by how common each is.
+
+    An image has one size: what the first node with it says.
+    """
     spec = found.view.pod.spec
     containers = (*spec.init_containers, *spec.containers)
-    nodes = [node for node in snapshot.nodes if node is not None]
-    sizes = [_image_sizes(snapshot.nodes[row]) for row in rows.tolist()]
-    everywhere = [_image_sizes(node) for node in nodes]
+    volumes = [str(volume.image.get("reference", "")) for volume in spec.volumes if volume.image]
+    everywhere = [_image_sizes(node) for node in snapshot.nodes if node is not None]
+    here = [_image_sizes(snapshot.nodes[row]) for row in rows.tolist()]
     raw = np.zeros(len(rows), dtype=np.int64)
-    for container in containers:
-        name = _with_tag(container.image)
-        share = sum(name in one for one in everywhere) / len(nodes)
-        raw += np.array([int(one.get(name, 0) * share) for one in sizes], dtype=np.int64)
+    for image in (*(container.image for container in containers), *volumes):
+        name = _with_tag(image)
+        sizes = [one[name] for one in everywhere if name in one]
+        if sizes:
+            amount = int(sizes[0] * (len(sizes) / len(everywhere)))
+            raw += np.array([amount if name in one else 0 for one in here], dtype=np.int64)
     high = _IMAGE_MAX * len(containers)
     return FULL * (np.clip(raw, _IMAGE_MIN, high) - _IMAGE_MIN) // (high - _IMAGE_MIN)
 

@@ -240,8 +240,8 @@ class Snapshot(NodeColumns):
         for name, asked in request.amounts:
             self._resource(name)[1].add(node, amount * asked)
         self.pods_count.add(node, amount)
-        self.scored_cpu.add(node, amount * request.scored_cpu)
-        self.scored_memory.add(node, amount * request.scored_memory)
+        self.scored_cpu.add(node, amount * request.held_cpu)
+        self.scored_memory.add(node, amount * request.held_memory)
         self._priorities[view.priority] = self._priorities.get(view.priority, 0) + amount
         for port in request.ports:
             self.ports.add(node, port, amount)
