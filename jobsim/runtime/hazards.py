@@ -18,7 +18,7 @@ from jobsim.api.watch import WatchEvent
 from jobsim.apiserver.store import Store
 from jobsim.errors import InputError
 from jobsim.hardware.failures import places, plans
-from jobsim.hardware.failures.places import Machine
+from jobsim.hardware.failures.places import Entity, Machine
 from jobsim.hardware.failures.plans import Fault
 from jobsim.hardware.failures.renewal import Renewals, StandsStillError
 from jobsim.laws import quantile
@@ -57,6 +57,10 @@ class Hazards:
         self._timer: Timer | None = None
         self._exposing: dict[str, list[tuple[Renewals, int]]] = {}
         self._runs_on: dict[str, str] = {}
+        self._stragglers: list[plans.Stragglers] = []
+        #: All machines that ever came, and of them each pool that plans name, as they came.
+        self._machines: dict[str, Machine] = {}
+        self._pools: dict[str, list[Machine]] = {}
 
     # -- what is to come -----------------------------------------------------------------------
 
@@ -72,36 +76,68 @@ class Hazards:
         return self._healing > 0
 
     def start(self, wanted: Sequence[plans.Plan], traced: Sequence[plans.TracedFault]) -> None:
-        """Take in the plans, for the nodes that are there now."""
-        nodes = [node for node in self._store.list(Node) if wanted or traced]
-        machines = [_machine(node) for node in nodes]
+        """Take in the plans, for the nodes that are there now and those that come later."""
+        if not wanted and not traced:
+            return
+        self._machines = {node.name: _machine(node) for node in self._store.list(Node)}
+        self._store.subscribe(self._hear_node, ("Node",))
+        if any(isinstance(plan, plans.Process) and plan.clock == "exposure" for plan in wanted):
+            self._store.subscribe(self._hear, ("Pod",))
         for plan in wanted:
+            machines = self._pool(plan.pool)
             match plan:
                 case plans.Process():
                     self._start_process(plan, machines)
                 case plans.Maintenance():
-                    self._plan(plan.every, self._maintain, plan, places.in_pool(machines, plan.pool), 0)
+                    self._plan(plan.every, self._maintain, plan, machines, 0)
                 case plans.Spot():
-                    self._plan_spot(plan, places.in_pool(machines, plan.pool), 0)
+                    self._plan_spot(plan, machines, 0)
                 case plans.Stragglers():
-                    self._slow_down(plan, places.in_pool(machines, plan.pool))
+                    self._stragglers.append(plan)
+                    self._slow_down(plan, machines)
         for number, row in enumerate(traced):
-            self._plan(row.at, self._replay, row, number, machines)
+            self._plan(row.at, self._replay, row, number, self._pool(""))
         self._arm()
 
+    def _pool(self, name: str) -> list[Machine]:
+        """Return the machines of a pool: a list that grows when more come."""
+        if name not in self._pools:
+            self._pools[name] = places.in_pool(self._machines.values(), name)
+        return self._pools[name]
+
     def _start_process(self, plan: plans.Process, machines: list[Machine]) -> None:
-        entities = places.entities(plan.per, places.in_pool(machines, plan.pool))
+        entities = places.entities(plan.per, machines)
         if not entities:
-            self._warn(f"failures of {plan.fault.cause} never happen: the fleet has no {plan.per}")
-            return
+            self._warn(
+                f"failures of {plan.fault.cause} never happen: the fleet has no {plan.per} (until it has)"
+            )
         renewals = Renewals(self._seed, plan, entities)
         self._renewals.append(renewals)
-        if plan.clock == "exposure":
-            if not self._exposing:
-                self._store.subscribe(self._hear, ("Pod",))
-            for i, entity in enumerate(entities):
-                for node in entity.nodes:
-                    self._exposing.setdefault(node, []).append((renewals, i))
+        for i, entity in enumerate(entities):
+            self._expose(renewals, i, entity)
+
+    def _expose(self, renewals: Renewals, i: int, entity: Entity) -> None:
+        """Let an exposure clock hear of the pods on some nodes."""
+        if renewals.process.clock == "exposure":
+            for node in entity.nodes:
+                self._exposing.setdefault(node, []).append((renewals, i))
+
+    def _hear_node(self, event: WatchEvent) -> None:
+        """Let what can fail at a node that is new fail from now on; one that comes back is known."""
+        node = event.obj
+        assert isinstance(node, Node)
+        if event.type != "ADDED" or node.name in self._machines:
+            return
+        machine = self._machines[node.name] = _machine(node)
+        for pool, machines in self._pools.items():
+            machines += places.in_pool([machine], pool)
+        for renewals in self._renewals:
+            plan = renewals.process
+            for entity in places.entities(plan.per, places.in_pool([machine], plan.pool)):
+                self._expose(renewals, renewals.join(entity, self._engine.now), entity)
+        for straggling in self._stragglers:
+            self._slow_down(straggling, places.in_pool([machine], straggling.pool))
+        self._arm()
 
     def _plan(self, time: int, callback: Callable[..., None], *args: Any) -> None:
         self._numbers += 1

@@ -37,21 +37,45 @@ class Renewals:
 
     def __init__(self, seed: int, process: Process, entities: Sequence[Entity]) -> None:
         self.process = process
-        self.entities = tuple(entities)
+        self.entities: list[Entity] = []
+        self._numbers: dict[str, int] = {}
         self._seed = seed
-        self._speed = [speedup(seed, process, entity) for entity in entities]
-        count = len(self.entities)
-        self._drawn = [0] * count
+        self._speed: list[float] = []
+        self._drawn: list[int] = []
         self._exposed = process.clock == "exposure"
         #: Of exposure clocks: time left until the failure, while nothing runs there.
-        self._left: list[int | None] = [None] * count
+        self._left: list[int | None] = []
         #: Of running clocks: when the failure is; None: stands still, or broken.
-        self._due: list[int | None] = [None] * count
-        self._running = [0] * count
-        self._last: list[tuple[int, int]] = [(-1, 0)] * count
+        self._due: list[int | None] = []
+        self._running: list[int] = []
+        self._last: list[tuple[int, int]] = []
         self._heap: list[tuple[int, int]] = []
-        for i in range(count):
-            self._start(i, 0)
+        for entity in entities:
+            self._add(entity, 0)
+
+    def _add(self, entity: Entity, now: int) -> int:
+        i = self._numbers[entity.name] = len(self.entities)
+        self.entities.append(entity)
+        self._speed.append(speedup(self._seed, self.process, entity))
+        self._drawn.append(0)
+        self._left.append(None)
+        self._due.append(None)
+        self._running.append(0)
+        self._last.append((-1, 0))
+        self._start(i, now)
+        return i
+
+    def join(self, entity: Entity, now: int) -> int:
+        """Take in an entity that is there from now on, or nodes that a known one has now; return its number.
+
+        A new one's clock starts now; a known one's goes on as it was.
+        """
+        i = self._numbers.get(entity.name)
+        if i is None:
+            return self._add(entity, now)
+        known = self.entities[i]
+        self.entities[i] = known._replace(nodes=tuple(dict.fromkeys((*known.nodes, *entity.nodes))))
+        return i
 
     def draw(self, i: int, number: int) -> int:
         """Return the time to the ``number``-th failure of an entity after its last repair, ns."""
