@@ -54,7 +54,6 @@ CLAUSES = {
 }
 #: Why a clause has no test.
 NOT_APPLICABLE = {
-    "C-AGT-02": "the agent's processes and their files are not simulated, what it writes is",
     "C-AGT-11": "about a document",
     "C-ATT-01": "proposed: not in the reference",
     "C-BUG-31": "permissions are not simulated (FIDELITY)",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from jobsim.api._struct import Struct, Time
+from jobsim.api.jobset import JobSet
 from jobsim.api.kinds import KINDS
 from jobsim.api.meta import Object, ObjectMeta, Unstructured
 from jobsim.units import parse_rfc3339, rfc3339
@@ -119,7 +120,13 @@ def to_dict(obj: Object) -> dict[str, Any]:
     head: dict[str, Any] = {"apiVersion": obj.api_version, "kind": obj.kind}
     if isinstance(obj, Unstructured):
         return {**head, "metadata": to_data(obj.metadata), **to_data(obj.content)}
-    return {**head, **to_data(obj)}
+    data = {**head, **to_data(obj)}
+    if isinstance(obj, JobSet):
+        # Theirs are metav1.Conditions, which always say why, if only with an empty text.
+        for condition in data.get("status", {}).get("conditions", ()):
+            condition.setdefault("reason", "")
+            condition.setdefault("message", "")
+    return data
 
 
 def normal_form(data: Any) -> Any:

@@ -48,6 +48,13 @@ def test_a_status_that_was_never_written_is_absent() -> None:
     assert codec.to_dict(written)["status"] == {"restarts": 0}
 
 
+def test_conditions_of_a_jobset_always_say_why() -> None:
+    """C-API-50: reason and message are required, so a Go client writes them empty too."""
+    told = {"type": "Suspended", "status": "True", "reason": "x", "message": ""}
+    obj = codec.from_dict({**DOC, "status": {"restarts": 0, "conditions": [told]}})
+    assert codec.to_dict(obj)["status"]["conditions"] == [told]
+
+
 def test_other_kinds_are_kept_as_they_came() -> None:
     doc = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"k": "v"}}
     obj = codec.from_dict(doc)

@@ -107,3 +107,16 @@ def test_without_the_controller_the_barrier_stays_up() -> None:
     """C-AGT-09: current stays empty where the gate is off, and attempt 0 never equals it."""
     first = look(None, None)
     assert reconcile(Seen(jobset(None, None), first.process)) == Act(process=first.process)
+
+
+def test_a_process_remembers_its_attempt_and_a_new_one_does_not() -> None:
+    """C-AGT-02: the state is the process': it announces once, whatever moves on meanwhile."""
+    first = look(1, 0)
+    assert (announced(first), first.process) == ("2", Process(attempt=2, barrier_up=True))
+    second = reconcile(Seen(jobset(2, 1), first.process, "ns", "p"))
+    assert (second.announce, second.lifts) == (None, True)
+    assert second.process == Process(attempt=2, barrier_up=False)
+    assert reconcile(Seen(jobset(2, 1), second.process)) == Act(process=second.process)
+    # Its successor in the same pod knows nothing of that.
+    assert Process() == Process(attempt=None, barrier_up=True)
+    assert announced(look(2, 1)) == "3"

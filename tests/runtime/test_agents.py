@@ -9,6 +9,7 @@ import pytest
 from jobsim.api.jobset import JobSet
 from jobsim.api.meta import condition
 from tests.runtime.in_place import KEY, attempts, in_place_jobset, moves, run
+from tests.runtime.lab import Lab
 
 FAIL = [{"at": "600s", "pod": "train-w-0-1", "exitCode": 3}]
 
@@ -31,6 +32,31 @@ def test_all_restart_where_they_are(mode: str) -> None:
     assert counts(lab) == [1, 1, 1, 1]
     assert len({pod.spec.node_name for pod in lab.pods()}) == 4
     assert lab.warnings == []
+
+
+def test_agents_watch_their_own_jobset_only() -> None:
+    """C-AGT-02: the neighbour restarts in place, nobody here exits or announces anything."""
+    other = in_place_jobset()
+    other["metadata"]["name"] = "eval"
+    lab = Lab(
+        in_place_jobset(),
+        other,
+        failures=FAIL,
+        pods=[{"match": {}, "run": "20m"}],
+        jobset={"gates": {"InPlaceRestart": True}},
+    )
+    told: dict[str, list[str]] = {"train": [], "eval": []}
+    for row in lab.rows:
+        attempt = row.get("metadata", {}).get("annotations", {}).get(KEY)
+        if row.get("kind") == "Pod" and attempt is not None:
+            told[row["name"].partition("-")[0]].append(attempt)
+    assert told == {"train": ["0"] * 4 + ["1"] * 4, "eval": ["0"] * 4}
+    ends = {
+        (pod.metadata.labels["jobset.sigs.k8s.io/jobset-name"], container.restart_count)
+        for pod in lab.pods()
+        for container in pod.status.container_statuses
+    }
+    assert ends == {("train", 1), ("eval", 0)}
 
 
 def test_how_long_it_takes() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import takewhile
 
 from jobsim.api._struct import replace
 from jobsim.api.batch import Job, JobSpec
@@ -178,10 +179,14 @@ def _common_labels(jobset: JobSet, rjob: ReplicatedJob) -> dict[str, str]:
 def _offsets(jobset: JobSet, rjob: ReplicatedJob) -> tuple[int, int]:
     """Return how many Jobs come before this replicated job's: in all, and in its group."""
     rjobs = jobset.spec.replicated_jobs
-    position = next(i for i, other in enumerate(rjobs) if other.name == rjob.name)
-    before = rjobs[:position]
-    in_group = (other.replicas for other in before if other.group_name == rjob.group_name)
-    return sum(other.replicas for other in before), sum(in_group)
+    # Upstream looks each up by name: among all, and among those of the group.
+    mates = [other for other in rjobs if other.group_name == rjob.group_name]
+    return _before(rjobs, rjob.name), _before(mates, rjob.name)
+
+
+def _before(rjobs: Sequence[ReplicatedJob], name: str) -> int:
+    """Return how many Jobs come before those of the first replicated job of a name."""
+    return sum(other.replicas for other in takewhile(lambda other: other.name != name, rjobs))
 
 
 def _placement_annotations(jobset: JobSet, rjob: ReplicatedJob) -> dict[str, str]:

@@ -38,6 +38,17 @@ def test_name_owner_and_mode() -> None:
     assert (owner.controller, owner.block_owner_deletion, owner.uid) == (True, True, "jobset-train")
 
 
+def test_replicated_jobs_of_one_name_are_counted_from_the_first_of_it() -> None:
+    """C-JOB-03: the index among all is looked up by name, the one in the group by name in the group."""
+    twice = [
+        make_replicated_job("w", 1, group_name="a"),
+        make_replicated_job("x", 3, group_name="b"),
+        make_replicated_job("w", 2, group_name="b"),
+    ]
+    labels = build(make_jobset("train", replicated_jobs=twice), position=2, index=1).metadata.labels
+    assert (labels[PREFIX + "job-global-index"], labels[PREFIX + "job-group-index"]) == ("1", "4")
+
+
 @pytest.mark.parametrize("suspend", [None, False])
 def test_suspend_is_explicit_and_overrides_the_template(suspend: bool | None) -> None:
     """C-CRE-09."""
