@@ -26,6 +26,8 @@ class WatchEvent(Struct):
         Position in the log, from 1, without gaps.
     time : int
         Virtual time of the change, ns.
+    changed : int
+        What of an existing object may have changed (``METADATA``, ``SPEC``, ``STATUS``); the rest is equal.
     """
 
     type: Literal["ADDED", "MODIFIED", "DELETED"]
@@ -33,6 +35,7 @@ class WatchEvent(Struct):
     old: Object | None
     revision: int
     time: int
+    changed: int = ANYTHING
 
 
 class Wake(Struct):

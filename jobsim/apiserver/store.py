@@ -122,7 +122,7 @@ class Store(ObjectTable):
         status = new.status  # type: ignore[attr-defined]
         if status == old.status:  # type: ignore[attr-defined]
             return old
-        return self._commit("MODIFIED", replace(old, status=status), old, now, STATUS)
+        return self._change(old, now, STATUS, status=status)
 
     def _update_untyped_status(self, new: Unstructured, old: Unstructured, now: int) -> Object:
         status = new.content.get("status")
@@ -137,7 +137,7 @@ class Store(ObjectTable):
         status = self._merged(old.status, write.status)
         if status is old.status:
             return old
-        return self._commit("MODIFIED", replace(old, status=status), old, now, STATUS)
+        return self._change(old, now, STATUS, status=status)
 
     def _merged(self, old: PodStatus, patch: PodStatus) -> PodStatus:
         """Return a merged status; for pods that share theirs and get one patch, the same object."""
@@ -154,10 +154,11 @@ class Store(ObjectTable):
         if write.add == (write.finalizer in held):
             return old
         if write.add:
-            grown = old.with_meta(finalizers=(*held, write.finalizer))
-            return self._commit("MODIFIED", grown, old, now, METADATA)
-        left = tuple(f for f in held if f != write.finalizer)
-        return self._commit_or_remove(old.with_meta(finalizers=left), old, now, METADATA)
+            return self._change(old, now, METADATA, {"finalizers": (*held, write.finalizer)})
+        left = tuple([f for f in held if f != write.finalizer])
+        if not left and _waits_for_finalizers(old):
+            return self._remove(old, now, finalizers=left)
+        return self._change(old, now, METADATA, {"finalizers": left})
 
     def bind(self, write: Bind, now: int) -> Object:
         """Give an unbound pod its node and PodScheduled=True, in one write (K-POD-01)."""
@@ -180,8 +181,8 @@ class Store(ObjectTable):
             )
             self._scheduled = (now, scheduled)
         status = self._merged(old.status, scheduled)
-        new = replace(old, spec=replace(old.spec, node_name=write.node), status=status)
-        return self._commit("MODIFIED", new, old, now, SPEC | STATUS)
+        spec = replace(old.spec, node_name=write.node)
+        return self._change(old, now, SPEC | STATUS, spec=spec, status=status)
 
     def delete(self, write: Delete, now: int) -> Object:
         """Ask for the deletion of an object; return it as it was last (removed) or is now (waiting).
@@ -198,24 +199,24 @@ class Store(ObjectTable):
         if isinstance(old, Namespace) and old.spec.finalizers:
             return self._begin_namespace_deletion(old, now)
         if not finalizers and grace == 0:
-            return self._remove(old.with_meta(finalizers=()), old, now)
+            return self._remove(old, now, finalizers=())
         if meta.deletion_timestamp is not None:
             held = meta.deletion_grace_period_seconds or 0
             if finalizers == meta.finalizers and grace >= held:
                 return old
-            new = old.with_meta(finalizers=finalizers)
+            changes: dict[str, object] = {"finalizers": finalizers}
             if grace < held:
                 # A shorter grace period still counts from the first request (rest/delete.go).
                 end = Time(meta.deletion_timestamp + (grace - held) * SECOND)
-                new = new.with_meta(deletion_timestamp=end, deletion_grace_period_seconds=grace)
-            return self._commit("MODIFIED", new, old, now, METADATA)
-        new = old.with_meta(
-            finalizers=finalizers,
-            deletion_timestamp=Time(floor_second(now + grace * SECOND)),
-            deletion_grace_period_seconds=grace,
-            generation=meta.generation + 1 if meta.generation else 0,
-        )
-        return self._commit("MODIFIED", new, old, now, METADATA)
+                changes |= {"deletion_timestamp": end, "deletion_grace_period_seconds": grace}
+            return self._change(old, now, METADATA, changes)
+        marked = {
+            "finalizers": finalizers,
+            "deletion_timestamp": Time(floor_second(now + grace * SECOND)),
+            "deletion_grace_period_seconds": grace,
+            "generation": meta.generation + 1 if meta.generation else 0,
+        }
+        return self._change(old, now, METADATA, marked)
 
     def _begin_namespace_deletion(self, old: Namespace, now: int) -> Object:
         """Mark a namespace; its controller empties it and takes its finalizers off."""
@@ -243,37 +244,40 @@ class Store(ObjectTable):
             raise messages.conflict(new.kind, new.name)
         return old
 
-    def _commit_or_remove(self, new: Object, old: Object, now: int, changed: int = ANYTHING) -> Object:
-        meta = new.metadata
-        if (
-            meta.deletion_timestamp is not None
-            and not meta.finalizers
-            and not meta.deletion_grace_period_seconds
-            and not (isinstance(new, Namespace) and new.spec.finalizers)
-        ):
-            return self._remove(new, old, now)
-        return self._commit("MODIFIED", new, old, now, changed)
+    def _commit_or_remove(self, new: Object, old: Object, now: int) -> Object:
+        if not new.metadata.finalizers and _waits_for_finalizers(new):
+            return self._remove(new, now, old)
+        return self._commit("MODIFIED", new, old, now)
 
     def _commit(
-        self,
-        type_: Literal["ADDED", "MODIFIED"],
-        obj: Object,
-        old: Object | None,
-        now: int,
-        changed: int = ANYTHING,
+        self, type_: Literal["ADDED", "MODIFIED"], obj: Object, old: Object | None, now: int
     ) -> Object:
         self.revision += 1
-        meta = replace(obj.metadata, resource_version=str(self.revision))
-        obj = replace(obj, metadata=meta)
-        kind = obj.kind
+        obj = replace(obj, metadata=replace(obj.metadata, resource_version=str(self.revision)))
+        return self._keep(type_, obj, old, now, ANYTHING)
+
+    def _change(
+        self, old: Object, now: int, changed: int, meta: Mapping[str, object] | None = None, **parts: object
+    ) -> Object:
+        """Store a copy of an object with some parts, and some of its metadata, changed."""
+        self.revision += 1
+        metadata = replace(old.metadata, resource_version=str(self.revision), **(meta or {}))
+        return self._keep("MODIFIED", replace(old, metadata=metadata, **parts), old, now, changed)
+
+    def _keep(
+        self, type_: Literal["ADDED", "MODIFIED"], obj: Object, old: Object | None, now: int, changed: int
+    ) -> Object:
+        kind, meta = obj.kind, obj.metadata
         self._file(kind, (meta.namespace, meta.name), obj, old)
-        event = WatchEvent(type=type_, obj=obj, old=old, revision=self.revision, time=now)
+        event = WatchEvent(type=type_, obj=obj, old=old, revision=self.revision, time=now, changed=changed)
         self._publish((kind, changed), event)
         return obj
 
-    def _remove(self, obj: Object, old: Object, now: int) -> Object:
+    def _remove(self, obj: Object, now: int, old: Object | None = None, **meta: object) -> Object:
+        """Remove an object; ``old``: as it is stored, where that is not the object itself."""
+        old = obj if old is None else old
         self.revision += 1
-        obj = replace(obj, metadata=replace(obj.metadata, resource_version=str(self.revision)))
+        obj = replace(obj, metadata=replace(obj.metadata, resource_version=str(self.revision), **meta))
         self.remove(old)
         event = WatchEvent(type="DELETED", obj=obj, old=old, revision=self.revision, time=now)
         self._publish((obj.kind, ANYTHING), event)
@@ -319,6 +323,16 @@ def _system_fields(new: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
         creation_timestamp=old.creation_timestamp,
         deletion_timestamp=old.deletion_timestamp,
         deletion_grace_period_seconds=old.deletion_grace_period_seconds,
+    )
+
+
+def _waits_for_finalizers(obj: Object) -> bool:
+    """Tell whether finalizers are all that an object that is being deleted waits for."""
+    meta = obj.metadata
+    return (
+        meta.deletion_timestamp is not None
+        and not meta.deletion_grace_period_seconds
+        and not (isinstance(obj, Namespace) and obj.spec.finalizers)
     )
 
 

@@ -154,7 +154,9 @@ def wakes(event: WatchEvent, reader: Reader, stale_ns: int = STALE_DISRUPTION_NS
     if reader.count(PodDisruptionBudget):
         budgets = reader.list(PodDisruptionBudget, obj.metadata.namespace)
         woken = [_key(budget) for budget in budgets if _selects(budget, obj)]
-    since = _disrupted_since(obj) if event.type != "DELETED" else None
+    old = event.old
+    news = event.type == "ADDED" or not isinstance(old, Pod) or old.status is not obj.status
+    since = _disrupted_since(obj) if news and event.type != "DELETED" else None
     if since is not None:
         woken.append(replace(_key(obj), delay_ns=max(since + stale_ns - event.time, 0)))
     return woken

@@ -139,9 +139,11 @@ def _pod_concerns(pod: Pod, old: object, reader: Reader, terminal_max: int) -> b
     """Tell whether a change of a pod may be the collector's business; cheap for the usual ones."""
     name = pod.spec.node_name
     if isinstance(old, Pod):
+        ended = pod.status.phase != old.status.phase
+        if old.spec is pod.spec and old.metadata.deletion_timestamp == pod.metadata.deletion_timestamp:
+            return ended and pod.terminal and reader.count(Pod) > terminal_max
         came = old.spec is not pod.spec and old.spec.node_name != name
         marked = pod.metadata.deletion_timestamp is not None and old.metadata.deletion_timestamp is None
-        ended = pod.status.phase != old.status.phase
     else:
         came, marked, ended = bool(name), pod.terminating, True
     if came or marked:

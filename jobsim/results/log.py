@@ -27,9 +27,16 @@ import msgspec
 from jobsim.api._struct import Time, replace
 from jobsim.api.jobset import JOBSET_NAME, REPLICATED_JOB_NAME
 from jobsim.api.meta import Object, Unstructured
-from jobsim.api.pod import Pod
-from jobsim.api.watch import WatchEvent
-from jobsim.results.log_changes import birth_changes, metadata_changes, put_changes, put_pod_changes
+from jobsim.api.pod import Pod, PodStatus
+from jobsim.api.watch import METADATA, WatchEvent
+from jobsim.results.log_changes import (
+    Changes,
+    birth_changes,
+    metadata_changes,
+    pod_spec_changes,
+    pod_status_changes,
+    put_changes,
+)
 from jobsim.units import rfc3339
 
 #: Uncompressed bytes of a chunk; a chunk is hashed and, sooner or later, compressed as a whole.
@@ -120,6 +127,7 @@ class RowEncoder:
     def __init__(self) -> None:
         self._prototypes = Prototypes()
         self._encode = _json().encode
+        self._last_status: tuple[PodStatus, PodStatus, Changes] = (PodStatus(), PodStatus(), {})
 
     def watch(self, event: WatchEvent) -> bytes:
         """Return the line of one change, without its newline."""
@@ -148,13 +156,29 @@ class RowEncoder:
         if type_ == "ADDED":
             if changes := birth_changes(old.metadata, meta):
                 row["metadata"] = changes
-        elif replace(old.metadata, resource_version=meta.resource_version) != meta:
+        elif (
+            event.changed & METADATA and replace(old.metadata, resource_version=meta.resource_version) != meta
+        ):
             row["metadata"] = metadata_changes(old.metadata, meta)
         if type(obj) is Pod and type(old) is Pod:
-            put_pod_changes(row, old, obj)
+            self._put_pod_changes(row, old, obj)
         else:
             put_changes(row, old, obj, 1)
         return row
+
+    def _put_pod_changes(self, row: Row, old: Pod, new: Pod) -> None:
+        """Put what changed of a pod into a row; siblings go from one status to one other together."""
+        before, after, changes = self._last_status
+        if old.status is not before or new.status is not after:
+            before, after = old.status, new.status
+            changes = pod_status_changes(before, after) if before is not after else {}
+            self._last_status = (before, after, changes)
+        if new.spec is not old.spec:
+            spec_changes = pod_spec_changes(old.spec, new.spec)
+            if spec_changes:
+                row["spec"] = spec_changes
+        if changes:
+            row["status"] = changes
 
 
 def blank(obj: Object) -> Object:

@@ -13,7 +13,7 @@ from typing import Any
 
 from jobsim.api._struct import Struct, astuple, replace
 from jobsim.api.meta import ObjectMeta
-from jobsim.api.pod import Pod, PodStatus
+from jobsim.api.pod import PodSpec, PodStatus
 
 #: Positions of fields; no type has more.
 _POSITIONS = tuple(range(64))
@@ -116,28 +116,21 @@ def metadata_changes(a: ObjectMeta, b: ObjectMeta) -> Changes:
     return changes
 
 
-def put_pod_changes(row: Changes, old: Pod, new: Pod) -> None:
-    """Put what changed of spec (usually nodeName; hostname among siblings) and status into a row."""
-    if new.spec is not old.spec:
-        a, b = old.spec, new.spec
-        changes: Changes = {}
-        node_name, hostname = b.node_name, b.hostname
-        if replace(a, node_name=node_name, hostname=hostname) != b:
-            put_changes(changes, a, b)
-        else:
-            if a.node_name != node_name:
-                changes["nodeName"] = node_name
-            if a.hostname != hostname:
-                changes["hostname"] = hostname
-        if changes:
-            row["spec"] = changes
-    if new.status is not old.status:
-        changes = _pod_status_changes(old.status, new.status)
-        if changes:
-            row["status"] = changes
+def pod_spec_changes(a: PodSpec, b: PodSpec) -> Changes:
+    """Return what changed of a spec: usually nodeName; hostname among siblings."""
+    changes: Changes = {}
+    node_name, hostname = b.node_name, b.hostname
+    if replace(a, node_name=node_name, hostname=hostname) != b:
+        put_changes(changes, a, b)
+        return changes
+    if a.node_name != node_name:
+        changes["nodeName"] = node_name
+    if a.hostname != hostname:
+        changes["hostname"] = hostname
+    return changes
 
 
-def _pod_status_changes(a: PodStatus, b: PodStatus) -> Changes:
+def pod_status_changes(a: PodStatus, b: PodStatus) -> Changes:
     """Return what changed of a status: usually a step of the pod's life."""
     changes: Changes = {}
     phase, conditions, start_time, containers = b.phase, b.conditions, b.start_time, b.container_statuses

@@ -165,8 +165,11 @@ class Controller:
             return
         if key in self._running:
             self._notes.setdefault(key, []).append(event)
-        else:
-            self._set_memory(key, self._core.note(event, self._memory.get(key)))
+            return
+        memory = self._memory.get(key)
+        learnt = self._core.note(event, memory)
+        if learnt is not memory:
+            self._set_memory(key, learnt)
 
     def _set_memory(self, key: Key, memory: Any) -> None:
         if memory is None:

@@ -9,13 +9,31 @@ that now and then waits: how a plan is executed when the client is rate limited.
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import simpy
 
 Callback = Callable[..., None]
+
+#: When Python looks for cycles while a run is under way: a cluster is a million small objects and hardly
+#: a cycle, so looking every 700 allocations took a fifth of the time of 12,500 pods.
+_COLLECT = (50_000, 20, 100)
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Let Python look for cycles less often; afterwards as before."""
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(*_COLLECT)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class Timer:
@@ -76,6 +94,10 @@ class Engine:
 
     def run(self, until: int, timers: int | None = None) -> None:
         """Fire timers up to and including a time (at most so many of them)."""
+        with _collecting_seldom():
+            self._run(until, timers)
+
+    def _run(self, until: int, timers: int | None) -> None:
         env, soon = self._env, self._soon
         step = env.step
         queue = env._queue

@@ -153,6 +153,8 @@ class PodRules:
         self._kept: dict[tuple[int, _Commands], PodBehaviour] = {}
         #: Bits of the rules that matched a pod so far.
         self._used = 0
+        #: The last spec and its commands: pods of a Job share their containers.
+        self._last: tuple[PodSpec, _Commands] = (PodSpec(), ())
 
     def resolve(self, pod: Pod) -> PodBehaviour:
         """Return how a pod behaves."""
@@ -166,9 +168,10 @@ class PodRules:
                 matched |= 1 << bit
         self._used |= matched
         spec = pod.spec
-        commands: _Commands = tuple([(c.command, c.args, _agent(c)) for c in spec.containers])
-        if spec.init_containers:
-            commands += tuple([(c.command, c.args, _agent(c, init=True)) for c in spec.init_containers])
+        last, commands = self._last
+        if last.containers is not spec.containers or last.init_containers is not spec.init_containers:
+            commands = _commands(spec)
+            self._last = (spec, commands)
         key = (matched, commands)
         kept = self._kept.get(key)
         if kept is None or len(kept.programs) != len(spec.containers):
@@ -186,6 +189,11 @@ class PodRules:
             for number, rule in enumerate(self.rules)
             if self._kept and not self._used >> number & 1 and not rule.match.attempt
         ]
+
+
+def _commands(spec: PodSpec) -> _Commands:
+    commands: _Commands = tuple([(c.command, c.args, _agent(c)) for c in spec.containers])
+    return commands + tuple([(c.command, c.args, _agent(c, init=True)) for c in spec.init_containers])
 
 
 def resolve(rules: tuple[PodRule, ...], pod: Pod) -> PodBehaviour:

@@ -151,7 +151,7 @@ class Story:
     def remove(self, obj: Any) -> Object:
         """Take an object away at once, finalizers or not."""
         current = self.get(obj)
-        self.store._remove(current, current, self.now)
+        self.store._remove(current, self.now)
         return current
 
     # -- Pod -----------------------------------------------------------------------------------

@@ -42,25 +42,25 @@ def tracked_fit(snapshot: Snapshot, request: Request) -> Tracked[Fit]:
 
 
 def _tracked(snapshot: Snapshot, request: Request) -> Tracked[Fit]:
-    def update(value: Fit, rows: IntArray | None) -> None:
-        if rows is not None and len(rows) <= _ONE_BY_ONE:
-            for node in rows.tolist():
+    def update(value: Fit, changed: list[int] | None) -> None:
+        if changed is not None and len(changed) <= _ONE_BY_ONE:
+            for node in changed:
                 fits_here, value.score[node] = _at(snapshot, request, node)
                 if value.fits[node] != fits_here:
                     value.fits[node] = fits_here
                     value.version += 1
             return
         value.version += 1
-        where: Rows = ALL if rows is None else rows
+        where: Rows = ALL if changed is None else np.array(changed, dtype=np.int64)
         fits = enough(snapshot, request, where)
         score = least_allocated(snapshot, request, where)
         balanced = balanced_allocation(snapshot, request, where)
         if balanced is not None:
             score += balanced
-        if rows is None:
+        if changed is None:
             value.fits, value.score = fits, score
         else:
-            value.fits[rows], value.score[rows] = fits, score
+            value.fits[where], value.score[where] = fits, score
 
     return Tracked(Fit(), snapshot.usage_changes, update)
 

@@ -9,10 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-import numpy as np
-
-from jobsim.controllers.scheduler.columns import IntArray
-
 _LOG_MAX = 100_000
 _MEMOS_MAX = 512
 
@@ -52,7 +48,7 @@ class Tracked(Generic[M]):
 
     __slots__ = ("_log", "_position", "_size", "_update", "value")
 
-    def __init__(self, value: M, log: ChangeLog, update: Callable[[M, IntArray | None], None]) -> None:
+    def __init__(self, value: M, log: ChangeLog, update: Callable[[M, list[int] | None], None]) -> None:
         self.value = value
         self._log = log
         self._update = update
@@ -68,7 +64,7 @@ class Tracked(Generic[M]):
         if changed is None or len(changed) * 2 > size:
             self._update(self.value, None)
         elif changed:
-            self._update(self.value, np.array(changed, dtype=np.int64))
+            self._update(self.value, changed)
         self._position = position
         self._size = size
         return self.value

@@ -64,19 +64,23 @@ def tracked_masks(snapshot: Snapshot, spec: PodSpec) -> Tracked[NodeMasks]:
 
 
 def _tracked(snapshot: Snapshot, spec: PodSpec) -> Tracked[NodeMasks]:
-    def update(masks: NodeMasks, rows: IntArray | None) -> None:
-        where: Rows = ALL if rows is None else rows
+    def update(masks: NodeMasks, changed: list[int] | None) -> None:
+        where: Rows = ALL if changed is None else np.array(changed, dtype=np.int64)
         cordoned = snapshot.unschedulable.view()[where] & (not tolerates_cordon(spec.tolerations))
         tainted, soft = _taints(snapshot, spec.tolerations, where)
         unselected = ~selected(snapshot, spec, where)
         usable = snapshot.usable()[where]
         open_ = usable & ~cordoned & ~tainted & ~unselected
-        if rows is None:
+        if changed is None:
             masks.cordoned, masks.tainted, masks.unselected = cordoned, tainted, unselected
             masks.open, masks.soft_taints = open_, soft
         else:
-            masks.cordoned[rows], masks.tainted[rows], masks.unselected[rows] = cordoned, tainted, unselected
-            masks.open[rows], masks.soft_taints[rows] = open_, soft
+            masks.cordoned[where], masks.tainted[where], masks.unselected[where] = (
+                cordoned,
+                tainted,
+                unselected,
+            )
+            masks.open[where], masks.soft_taints[where] = open_, soft
         masks.any_soft = bool(masks.soft_taints.any())
         masks.version += 1
 

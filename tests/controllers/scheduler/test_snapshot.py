@@ -128,7 +128,7 @@ def test_counts_of_many_domains() -> None:
 
 def test_a_long_log_starts_over_and_memos_follow() -> None:
     log, seen = ChangeLog(), []
-    tracked = Tracked([0], log, lambda value, rows: seen.append(None if rows is None else rows.tolist()))
+    tracked = Tracked([0], log, lambda value, changed: seen.append(changed))
     tracked.current(10)
     log.add(3)
     tracked.current(10)
