@@ -29,6 +29,7 @@ from jobsim.runtime.client import Client, WriteCounts
 from jobsim.runtime.controller import Controller, Core
 from jobsim.runtime.engine import Engine
 from jobsim.runtime.faults import FaultyClient, Trouble
+from jobsim.runtime.gang import gangless, unmet
 from jobsim.runtime.guard import Guard
 from jobsim.runtime.informer import Informer, LagOf
 from jobsim.runtime.kubelet import Kubelets
@@ -359,8 +360,11 @@ class Cluster:
         return Stop(at=engine.now, reason="finished")
 
     def _in_vain(self) -> list[str]:
-        """Return what the scenario says of pods and moments that there never were."""
+        """Return what the scenario says of pods, gangs and moments that there never were."""
+        workloads, resolve = self.setup.workloads, self._rules.resolve
         rules = [f"pods[{n}]: its match met no pod that got a node" for n in self._rules.unused()]
+        rules += unmet(workloads, self._training.met)
+        rules += gangless(self.store.list(Pod), lambda pod: resolve(pod).run == "workload", workloads)
         return rules + [
             f"an action waited in vain for {when.condition} of jobset {when.namespace}/{when.jobset}"
             for when in self._user.waiting()

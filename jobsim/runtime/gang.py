@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from jobsim.api.jobset import JobSet
+from jobsim.api.jobset import JOBSET_NAME, REPLICATED_JOB_NAME, JobSet
+from jobsim.api.pod import Pod
 from jobsim.runtime.engine import Timer
 from jobsim.workload.training import Progress, Stretch, Workload
 
@@ -24,6 +26,49 @@ def wanted_pods(jobset: JobSet, replicated_jobs: tuple[str, ...]) -> int:
         completions = parallelism if spec.completions is None else spec.completions
         total += rjob.replicas * min(parallelism, completions)
     return total
+
+
+def unmet(workloads: Sequence[Workload], met: Mapping[Key, Mapping[str, None]]) -> list[str]:
+    """Return a sentence for each workload whose match met nothing, or not all that it names.
+
+    Parameters
+    ----------
+    met : mapping
+        Replicated Jobs of the JobSets that there were.
+    """
+    told = []
+    for number, workload in enumerate(workloads):
+        name = f"{workload.namespace}/{workload.jobset}"
+        found = met.get((workload.namespace, workload.jobset))
+        if found is None:
+            told.append(f"workloads[{number}]: there was no jobset {name}")
+            continue
+        missing = [one for one in workload.replicated_jobs if one not in found]
+        if missing:
+            names = ", ".join(missing)
+            has = ", ".join(found)
+            told.append(f"workloads[{number}]: jobset {name} has no replicatedJob {names}; it has {has}")
+    return told
+
+
+def gangless(pods: Iterable[Pod], works: Callable[[Pod], bool], workloads: Sequence[Workload]) -> list[str]:
+    """Return a sentence about running pods that are to do a workload's work (``works``) but are of none."""
+    gangs = {(workload.namespace, workload.jobset): workload.replicated_jobs for workload in workloads}
+
+    def is_alone(pod: Pod) -> bool:
+        labels = pod.metadata.labels
+        members = gangs.get((pod.namespace, labels.get(JOBSET_NAME, "")))
+        return members is None or bool(members and labels.get(REPLICATED_JOB_NAME) not in members)
+
+    alone = [
+        f"{pod.namespace}/{pod.name}"
+        for pod in pods
+        if pod.status.phase == "Running" and works(pod) and is_alone(pod)
+    ]
+    if not alone:
+        return []
+    others = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+    return [f"run: workload of pod {alone[0]}{others}: no workload matches, so it runs until it is stopped"]
 
 
 class Ledger(Protocol):

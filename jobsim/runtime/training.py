@@ -79,6 +79,8 @@ class Training:
         self._exit_pod = exit_pod
         self._gangs: dict[Key, Gang] = {}
         self._held: dict[str, None] = {}
+        #: Of the JobSets of workloads, the replicated Jobs that they ever had.
+        self.met: dict[Key, dict[str, None]] = {}
         self.slowness: Callable[[str], tuple[float, str]] = _sound
         self.network: Congestion | None = None
         if workloads:
@@ -151,6 +153,7 @@ class Training:
         if workload is None:
             return
         gang = self._gangs.get(jobset.key)
+        self.met.setdefault(jobset.key, {}).update({rjob.name: None for rjob in jobset.spec.replicated_jobs})
         if gone:
             if gang is not None:
                 self._stop_timer(gang)

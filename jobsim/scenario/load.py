@@ -24,6 +24,7 @@ from jobsim.scenario.manifests import (
 )
 from jobsim.scenario.references import findings_between
 from jobsim.scenario.table import API_VERSION, GATES, SCENARIO, Metadata
+from jobsim.scenario.table.control import GANG_SCHEDULING
 from jobsim.scenario.traces import TraceError, read_trace
 from jobsim.scenario.yaml import Document, is_scenario, read_documents
 from jobsim.workload.behaviour import PodRule
@@ -230,8 +231,9 @@ class _Reading:
         self.errors += [self._error(finding) for finding in findings]
         self.errors += size_errors(everything)
         _refuse(_by_place(self.errors))
-        self.notes += stored_only(everything)
         sections = SCENARIO.make(**good)
+        gangs = dict(sections.control.feature_gates).get(GANG_SCHEDULING, False)
+        self.notes += stored_only(everything, gangs=gangs)
         names = Scenario.__dataclass_fields__
         fields = {name: getattr(sections, name) for name in names if hasattr(sections, name)}
         return fields | {

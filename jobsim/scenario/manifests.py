@@ -17,6 +17,11 @@ from jobsim.scenario.yaml import Document, Lines, is_scenario, read_documents
 MAX_PODS = 1_000_000
 MAX_JOBS = 1_000_000
 
+POD_GROUP = "PodGroup"
+_GANGS_OFF = (
+    "PodGroups do nothing: Kubernetes' gate GangScheduling is off, as by default (control.featureGates)"
+)
+
 
 class Manifest(NamedTuple):
     """One Kubernetes object as somebody wrote it: when it is applied, its data, where it is from."""
@@ -200,13 +205,21 @@ def repeated_keys(documents: Iterable[Document]) -> list[str]:
     ]
 
 
-def stored_only(manifests: Iterable[Manifest]) -> list[str]:
-    """Return at most one sentence: the kinds that are stored and listed but do nothing here."""
+def stored_only(manifests: Iterable[Manifest], *, gangs: bool = False) -> list[str]:
+    """Return which kinds are stored and listed but do nothing here, in one sentence.
+
+    Parameters
+    ----------
+    gangs : bool
+        Whether the scheduler heeds PodGroups (its feature gate); where it does not, a sentence says how.
+    """
     counts: dict[str, int] = {}
     for manifest in manifests:
         if not manifest.simulated:
             counts[manifest.kind] = counts.get(manifest.kind, 0) + 1
+    groups = counts.pop(POD_GROUP, 0)
+    told = [_GANGS_OFF] if groups and not gangs else []
     if not counts:
-        return []
+        return told
     named = ", ".join(kind if n == 1 else f"{kind} ({n})" for kind, n in counts.items())
-    return [f"not simulated, only stored: {named}"]
+    return [f"not simulated, only stored: {named}", *told]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import pytest
 
 from jobsim.api.timing import DRAIN_RETRY_NS
 from tests.runtime.lab import Lab, jobset
@@ -156,3 +159,37 @@ def test_matches_and_moments_that_meet_nothing_are_warnings() -> None:
         "pods[1]: its match met no pod that got a node",
         "an action waited in vain for Completed of jobset default/trian",
     ]
+
+
+def test_workloads_that_meet_no_gang_are_warnings() -> None:
+    work = {"step": "1s", "steps": 10}
+    lab = Lab(
+        jobset(pods=2),
+        pods=[{"match": {"jobset": "train"}, "run": "workload"}],
+        workloads=[
+            {"match": {"jobset": "trian"}, **work},
+            {"match": {"jobset": "train", "replicatedJobs": ["w", "v"]}, **work},
+            {"match": {"jobset": "later"}, **work},
+        ],
+    )
+    assert lab.warnings == [
+        "workloads[0]: there was no jobset default/trian",
+        "workloads[1]: jobset default/train has no replicatedJob v; it has w",
+        "workloads[2]: there was no jobset default/later",
+    ]
+
+
+@pytest.mark.parametrize("replicated_jobs", [["v"], None], ids=["another replicated Job", "another JobSet"])
+def test_pods_that_work_in_no_gang_are_a_warning(replicated_jobs: list[str] | None) -> None:
+    match = {"jobset": "train", "replicatedJobs": replicated_jobs} if replicated_jobs else {"jobset": "trian"}
+    lab = Lab(
+        jobset(pods=2),
+        pods=[{"match": {"jobset": "train"}, "run": "workload"}],
+        workloads=[{"match": match, "step": "1s", "steps": 10}],
+    )
+    told = lab.warnings[-1]
+    assert re.fullmatch(
+        r"run: workload of pod default/train-w-0-0-\w{5} and 1 more: no workload matches, "
+        "so it runs until it is stopped",
+        told,
+    )

@@ -353,3 +353,26 @@ def test_reading_needs_no_numbers_library() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("control", "notes"),
+    [
+        (
+            "",
+            ["not simulated, only stored: Workload", "PodGroups do nothing: "],
+        ),
+        ("control: {featureGates: {GangScheduling: true}}", ["not simulated, only stored: Workload"]),
+    ],
+    ids=["off, as by default", "on"],
+)
+def test_pod_groups_are_simulated_behind_their_gate(control: str, notes: list[str], tmp_path: Path) -> None:
+    text = f"""\
+{control}
+manifests:
+  - object: {{apiVersion: scheduling.k8s.io/v1alpha2, kind: PodGroup, metadata: {{name: g}}}}
+  - object: {{apiVersion: scheduling.k8s.io/v1alpha2, kind: Workload, metadata: {{name: w}}}}
+"""
+    found = load(text, tmp_path).notes
+    assert len(found) == len(notes)
+    assert all(map(str.startswith, found, notes))

@@ -38,7 +38,8 @@ COMPONENTS = (
 )
 COMPONENT = choice(*COMPONENTS)
 #: What of Kubernetes may be switched on.  (Upstream GangScheduling wants GenericWorkload.)
-GATES = ("GenericWorkload", "GangScheduling", "TopologyAwareWorkloadScheduling")
+GANG_SCHEDULING = "GangScheduling"
+GATES = ("GenericWorkload", GANG_SCHEDULING, "TopologyAwareWorkloadScheduling")
 
 
 def _api(latency: Law | None = None, **limits: Limits) -> tuple[Law | None, Any]:
