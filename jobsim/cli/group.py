@@ -122,6 +122,6 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process; SIGTERM ends it as an exception, so that nothing is left."""
-    signal.signal(signal.SIGINT, Interrupt())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    signal.signal(signal.SIGINT, Interrupt(KeyboardInterrupt()))
+    signal.signal(signal.SIGTERM, Interrupt(SystemExit(TERMINATED)))
     cli.main(prog_name="jobsim")

@@ -16,18 +16,24 @@ _WIDTH = 24
 
 
 class Interrupt:
-    """The handler of SIGINT: raises KeyboardInterrupt, and remembers it.
+    """The handler of a signal: raises an exception, and remembers that it did.
 
     An exception out of a signal handler can be lost: while numpy's Cython modules are being imported it is.
     ``Progress`` raises it again.
+
+    Parameters
+    ----------
+    error : BaseException
+        What ends the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
         self.heard = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.heard = True
-        raise KeyboardInterrupt
+        raise self.error
 
 
 class Progress:
@@ -48,9 +54,10 @@ class Progress:
         self._thread = threading.Thread(target=self._show, daemon=True)
 
     def __call__(self, now: int, timers: int) -> None:
-        handler = signal.getsignal(signal.SIGINT)
-        if isinstance(handler, Interrupt) and handler.heard:
-            raise KeyboardInterrupt
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if isinstance(handler, Interrupt) and handler.heard:
+                raise handler.error
         self._now, self._timers = now, timers
 
     def __enter__(self) -> Self:

@@ -126,17 +126,19 @@ def test_a_run_that_is_stopped_leaves_nothing_half_written(
         assert (folder / "summary.json").read_text() == "of an earlier run"
 
 
-def test_an_interrupt_that_was_lost_is_raised_again() -> None:
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt()), (signal.SIGTERM, SystemExit(143))]
+)
+def test_a_signal_that_was_lost_is_raised_again(number: int, error: BaseException) -> None:
     """Cython modules swallow what a signal handler raises while they are imported."""
-    handler = Interrupt()
-    before = signal.signal(signal.SIGINT, handler)
+    before = signal.signal(number, Interrupt(error))
     try:
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        with Progress(None) as shown, pytest.raises(KeyboardInterrupt):
+        with pytest.raises(type(error)):
+            signal.raise_signal(number)
+        with Progress(None) as shown, pytest.raises(type(error)):
             shown(0, 0)
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 def test_interrupt_of_check_ends_its_processes(start: Start, tmp_path: Path) -> None:
