@@ -64,7 +64,7 @@ def _torus(where: Footprint, axes: int) -> Torus:
     shape = where.machine.torus
     if not 0 < len(shape) <= axes or where.ranks != where.machine.domain:
         shape = (where.ranks,)
-    return Torus(shape=shape, wraps=wraps(shape) if len(shape) > 1 else (False,), slices=where.domains)
+    return Torus(shape=shape, wraps=wraps(shape), slices=where.domains)
 
 
 def exposed_s(exchanges: Sequence[Exchange], where: Footprint, share: float) -> float:

@@ -76,10 +76,10 @@ class Slice(NamedTuple):
 
 
 def wraps(shape: tuple[int, ...]) -> tuple[bool, ...]:
-    """Return which axes of a slice have wrap-around links."""
+    """Return which axes of a slice have wrap-around links; a line of chips is part of one, and has none."""
     if len(shape) == 3:
         return (all(side % CUBE == 0 for side in shape),) * 3
-    return tuple(side == WHOLE_SIDE for side in shape)
+    return tuple(len(shape) == 2 and side == WHOLE_SIDE for side in shape)
 
 
 def slice_of(machine: Shape, topology: str) -> Slice:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from jobsim.report.figures_marks import mark_blows, mark_restarts
 from jobsim.report.figures_spans import WORST_FIRST, Slot, TimelineRow, rows, slots, totals
 from jobsim.report.figures_time import TimeScale
 from jobsim.report.style import (
@@ -49,7 +51,8 @@ def timeline(
 
     Rows are pods (beyond ``rows_max`` Jobs, then racks, then blocks), grouped by rack where there are racks;
     colours are phases, a row of many pods shows the one that is furthest behind and a panel below counts all.
-    Strips on top say what each JobSet is at, vertical lines where the loss of a pod led to a restart.
+    Strips on top say what each JobSet is at and when failures hit it, vertical lines where the loss of a pod
+    led to a restart, with the cause where it is known.
 
     Parameters
     ----------
@@ -123,13 +126,14 @@ def _draw(
     if what != "pods":
         _draw_totals(panels[2], found, scale)
     mark_gaps(panels, scale)
-    _mark_restarts(panels, jobsets, scale)
+    mark_restarts(panels, jobsets, recorder.blows, scale)
+    marks = mark_blows(panels[0], strips, recorder.blows, scale)
     for panel in panels:
         time_axis(panel, scale)
     for panel in panels[:-1]:
         panel.set_xlabel("")
         panel.tick_params(bottom=False, labelbottom=False)
-    _legend(picture, found, total)
+    _legend(picture, found, marks, total)
     picture.text(0.13, 1 - 0.16 / total, title or _title(recorder, found), size=11, weight="bold", va="top")
     return picture
 
@@ -302,47 +306,17 @@ def _states(record: JobSetRecord, end: int) -> list[tuple[int, int, str]]:
     return found
 
 
-#: What restarts are called in a picture.
-_RESTARTS = {"jobset": "restart {}", "job": "Job restart", "in-place": "in place {}"}
-
-
-def _mark_restarts(axes: Sequence[Axes], records: Sequence[JobSetRecord], scale: TimeScale) -> None:
-    """Draw a line where each restart began; label as many as can be read."""
-    marks = sorted(
-        (scale(restart.begin), _RESTARTS[restart.kind].format(restart.number))
-        for record in records
-        for restart in record.clock.records
-        if restart.kind in _RESTARTS and scale.start <= restart.begin <= scale.end
-    )
-    crowded = len(marks) > 60
-    free_from = -scale.length
-    for time, label in marks:
-        for panel in axes[1:]:
-            panel.axvline(time, color=INK, linewidth=0.3 if crowded else 0.8, linestyle=(0, (4, 2)))
-        if time - free_from > 0.09 * scale.length:
-            axes[0].annotate(
-                label,
-                (time, 1.0),
-                (0, 3),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                ha="center",
-                size=7,
-            )
-            axes[0].axvline(time, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
-            free_from = time
-
-
-def _legend(picture: Picture, found: Sequence[Slot], total: float) -> None:
-    """Explain the colours that occur."""
+def _legend(picture: Picture, found: Sequence[Slot], marks: Sequence[Artist], total: float) -> None:
+    """Explain the colours and marks that occur."""
     seen = {span.phase for slot in found for span in slot.spans}
     shown = [phase for phase in PHASE_COLOURS if phase in seen]
-    handles = [Patch(facecolor=PHASE_COLOURS[phase], label=phase) for phase in shown]
+    patches: list[Artist] = [Patch(facecolor=PHASE_COLOURS[phase], label=phase) for phase in shown]
+    handles = [*patches, *marks]
     picture.legend(
         handles=handles,
         loc="lower center",
         bbox_to_anchor=(0.5, 0.08 / total),
-        ncols=len(PHASE_COLOURS),
+        ncols=max(len(PHASE_COLOURS), len(handles)),
         frameon=False,
         handlelength=1.2,
         handleheight=1.0,

@@ -61,8 +61,11 @@ class StepClock(Protocol):
     def undone(self, ns: int) -> None:
         """Step time was lost."""
 
-    def hit(self, cause: str) -> None:
+    def hit(self, cause: str, time: int) -> None:
         """A failure hit the JobSet."""
+
+    def stopped(self, time: int) -> None:
+        """The gang has not stepped since ``time``."""
 
 
 class Ledger:
@@ -113,6 +116,7 @@ class Ledger:
         else:
             if self._stepping and self._work != "done":
                 self.losses.stopped(self._since)
+                self._clock.stopped(self._since)
             self._stepping = False
             self.losses.idle(span)
         if account == "useful":
@@ -138,7 +142,7 @@ class Ledger:
         if self.ended < 0:
             self.settle(time)
             self.losses.blame(time, cause)
-            self._clock.hit(cause)
+            self._clock.hit(cause, time)
 
     def progress(
         self, gang: Gang, time: int, state: str, pace: tuple[int, int] | None = None, blame: str = ""

@@ -8,7 +8,7 @@ does the same from the rows of a log, so whatever reads a recorder also works on
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobsim.api.batch import Job
 from jobsim.api.core import Node
@@ -25,6 +25,29 @@ from jobsim.results.log import Log, Row, RowEncoder
 from jobsim.results.log_fold import events
 from jobsim.results.restarts import RestartClock
 from jobsim.results.table import Table
+
+
+class Blow(NamedTuple):
+    """A fault or failure that hit pods of JobSets.
+
+    Attributes
+    ----------
+    kind : {"fault", "failure"}
+        A fault is not noticed yet; its failure follows.
+    entity : str
+        A pod, a node, one of its accelerators (``NODE/3``), a rack, ...
+    slow : bool
+        It makes something slow, and stops nobody.
+    jobsets : tuple of str
+        As namespace/name.
+    """
+
+    time: int
+    kind: str
+    entity: str
+    cause: str
+    slow: bool
+    jobsets: tuple[str, ...]
 
 
 class JobSetRecord:
@@ -78,6 +101,8 @@ class Recorder:
         self.jobsets: dict[str, JobSetRecord] = {}
         self.nodes: dict[str, dict[str, str]] = {}
         self.warnings: list[str] = []
+        #: What hit JobSets, in order of time.
+        self.blows: list[Blow] = []
         self.time = 0
         self._encoder = RowEncoder() if keep_log else None
         self._by_name: dict[str, JobSetRecord] = {}
@@ -126,6 +151,9 @@ class Recorder:
             if record is not None:
                 record.ledger.undone(time, fields["ns"], fields.get("beyond", 0))
         elif kind in ("failure", "fault"):
+            if fields.get("jobsets"):
+                told = (fields["entity"], fields.get("cause", ""), "factor" in fields)
+                self.blows.append(Blow(time, kind, *told, tuple(fields["jobsets"])))
             for name in fields.get("jobsets", ()):
                 record = self._by_name.get(name)
                 # What leaves a factor of something is slow, and stops nobody.

@@ -7,8 +7,9 @@ next step of the gang, and its eight parts sum to that exactly:
 ========  ===============================================================  ==============
 part      ends with                                                        rows of the walk
 ========  ===============================================================  ==============
-(begin)   the pod is lost: it failed, or was told to stop, in the Job      0, 1
-          that the restart is blamed on, since that Job was last whole
+(begin)   a failure stops the gang, noticed or not; else the pod is lost:  0, 1
+          it failed, or was told to stop, in the Job that the restart is
+          blamed on, since that Job was last whole
 detect    that Job's condition FailureTarget=True                          2
 drain     that Job's condition Failed=True (all its pods are terminal)     3, 4
 decide    the JobSet's status counts the restart                           5
@@ -40,6 +41,7 @@ from typing import TYPE_CHECKING
 
 from jobsim.results.lives import NEVER, PodLife
 from jobsim.results.table import Table, table
+from jobsim.units import MINUTE
 
 if TYPE_CHECKING:
     from jobsim.results.gang import Gang
@@ -137,6 +139,8 @@ class RestartClock:
         self.open: Restart | None = None
         self._undone = 0
         self._cause = ""
+        #: When the last failure hit it while it stepped, and since when it does not step.
+        self._hit_at = self._stopped_at = NEVER
 
     def _begin(self, record: Restart) -> None:
         if record.kind not in ("start", "resume"):
@@ -160,6 +164,7 @@ class RestartClock:
         if cause is not None:
             troubled = (cause.lost_at, cause.failure_target_at, cause.failed_at)
             begin = min((t for t in troubled if t >= 0), default=time)
+        begin = self._since_the_fault(begin)
         before = self.open
         if before is not None:
             begin = max(begin, before.begin)
@@ -183,7 +188,7 @@ class RestartClock:
         One that is part of what is open already (new pods that meet in their first attempt) is not.
         """
         before = self.open
-        begin = cause.lost_at
+        begin = self._since_the_fault(cause.lost_at)
         if before is not None:
             if before.kind != "in-place" or attempt <= before.number:
                 return False
@@ -226,15 +231,29 @@ class RestartClock:
     def step(self, time: int) -> None:
         """The gang has stepped since ``time``."""
         self._undone, self._cause = 0, ""
+        self._hit_at = self._stopped_at = NEVER
         self.closed("stepped", time, "")
 
     def undone(self, ns: int) -> None:
         """Step time was lost: the restart that follows has undone it."""
         self._undone += ns
 
-    def hit(self, cause: str) -> None:
+    def hit(self, cause: str, time: int) -> None:
         """A failure of some cause hit the JobSet."""
         self._cause = cause
+        if self._stopped_at < 0:
+            self._hit_at = time
+
+    def stopped(self, time: int) -> None:
+        """The gang has not stepped since ``time``."""
+        self._stopped_at = time
+
+    def _since_the_fault(self, lost: int) -> int:
+        """Return when a failure stopped the gang, where that was before it lost a pod; else that."""
+        hit, stopped = self._hit_at, self._stopped_at
+        if 0 <= hit <= stopped <= hit + MINUTE:
+            return min(lost, stopped)
+        return lost
 
     def closed(self, outcome: str, time: int, lacks: str) -> None:
         """End the open record, if there is one; ``lacks``: the part that was not over."""

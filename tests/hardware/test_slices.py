@@ -34,6 +34,7 @@ def test_whole_pods(name: str, pod: str, bisection_tbs: float, all_reduce_tbs: f
         ((16, 16), (True, True)),
         ((8, 16), (False, True)),
         ((8, 8), (False, False)),
+        ((16,), (False,)),
     ],
 )
 def test_wrap_around(sides: tuple[int, ...], expected: tuple[bool, ...]) -> None:

@@ -187,6 +187,34 @@ def test_what_a_jobset_is_at_is_said_on_top(play: Play) -> None:
     assert said == ["Running", "Restarting", "Running", "Completed", "restart 1"]
 
 
+def test_failures_are_marked_with_their_causes(play: Play) -> None:
+    jobset, jobs, pods = two_jobs(play)
+    hit = {"entity": "node-1", "cause": "gpu", "jobsets": ["default/train"]}
+    play.recorder.note(60 * SECOND, "failure", effect="degrade", factor=0.5, **hit | {"cause": "fan"})
+    play.recorder.note(70 * SECOND, "failure", effect="crash", entity="node-9", cause="elsewhere")
+    play.recorder.note(90 * SECOND, "fault", effect="pod-fails", **hit)
+    play.recorder.note(100 * SECOND, "failure", effect="pod-fails", **hit)
+    play.at(100)
+    fail_and_restart(play, jobset, jobs, pods)
+    play.at(200).finish(jobset)
+    picture = timeline(play.recorder, end_ns=240 * SECOND, fold=False)
+    strip = picture.axes[0]
+    assert [text.get_text() for text in strip.texts][-2:] == ["fan\nslow", "gpu\nrestart 1"]
+    [legend] = picture.legends
+    explained = [text.get_text() for text in legend.get_texts()]
+    assert explained[-3:] == ["failure", "fault, not noticed yet", "slow part"]
+    drawn = [
+        tuple(point)
+        for marks in strip.collections
+        for point in marks.get_offsets()
+        if len(marks.get_offsets())
+    ]
+    at = sorted(x for x, y in drawn if y == 0.2)
+    assert [round(x / SECOND) for x in at] == [60, 90, 100]
+    # From a log it is the same picture.
+    assert timeline(play.recorder.log, end_ns=240 * SECOND, fold=False).png() == picture.png()
+
+
 def test_quiet_times_are_shortened_and_said_so(play: Play) -> None:
     jobset, _, _ = two_jobs(play)
     play.at(3600).finish(jobset)

@@ -165,6 +165,28 @@ def test_the_run_ends_with_the_work_not_with_the_failures() -> None:
     assert run.stop.at < 3800 * 10**9
 
 
+@pytest.mark.parametrize(
+    ("failure", "begin_s", "detect_s"),
+    [
+        ({"at": "150s", "pod": "train-w-0-1", "detect": "600s"}, 150, 601),
+        ({"at": "150s", "pod": "train-w-0-1"}, 150, 1),
+        # Dark: 50 s without a lease, 300 s of toleration, ticks of 5 s, and the Job's window of a second.
+        ({"at": "150s", "node": "n-0", "effect": "crash", "repair": "600s"}, 150, 357),
+    ],
+    ids=["hang", "exit", "dark"],
+)
+def test_a_restart_begins_with_the_fault(failure: dict[str, Any], begin_s: int, detect_s: int) -> None:
+    run = lab(failure, useful="10m", until="2h")
+    [_, restart, *_] = run.recorder.restarts()
+    assert restart["begin_ns"] / 1e9 == begin_s
+    assert restart["detect_ns"] / 1e9 == pytest.approx(detect_s, abs=6)
+    parts = [name for name in restart.dtype.names if name.endswith("_ns") and name not in _NO_PARTS]
+    assert sum(restart[name] for name in parts) == restart["total_ns"]
+
+
+_NO_PARTS = ("begin_ns", "total_ns", "rework_ns")
+
+
 def test_a_hang_stalls_until_it_is_noticed() -> None:
     """B9: nothing is done from the fault to its effect, and what was not saved is lost at the fault."""
     hang = {"at": "150s", "pod": "train-w-0-1", "detect": "600s"}
