@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from jobsim.api import codec, quantity
+from jobsim.api import codec, names, quantity
 from jobsim.api._struct import Struct, replace
 from jobsim.api.batch import Job, JobSpec
 from jobsim.api.jobset import (
@@ -76,10 +76,26 @@ def demands(manifests: Iterable[Manifest]) -> list[Demand]:
     for manifest in manifests:
         try:
             obj = codec.from_dict(manifest.data)
-            found += _of_object(obj)
+            found += map(_lawful, _of_object(obj))
         except (codec.DecodeError, ValueError, TypeError, AttributeError):
             continue
     return found
+
+
+def _lawful(demand: Demand) -> Demand:
+    """Return a demand without what no node may have: the API server says it of the object that asks."""
+
+    def may_be(key: str, value: str = "") -> bool:
+        if key == HOSTNAME and names.dns1123_subdomain_errors(value):
+            return False
+        return not (names.qualified_name_errors(key) or names.label_value_errors(value))
+
+    return replace(
+        demand,
+        labels={key: value for key, value in demand.labels.items() if may_be(key, value)},
+        keys=tuple(key for key in demand.keys if key == HOSTNAME or may_be(key)),
+        jobs=tuple(job for job in demand.jobs if not names.label_value_errors(job)),
+    )
 
 
 def _of_object(obj: Object) -> Iterator[Demand]:

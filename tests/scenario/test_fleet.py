@@ -228,6 +228,14 @@ def test_what_does_not_decode_asks_for_nothing() -> None:
     assert demands([Manifest(0, data) for data in odd]) == []
 
 
+def test_what_no_node_may_be_called_is_left_to_the_server() -> None:
+    """The objects that ask for it are refused in its words; the default fleet is none the worse."""
+    asked = rjob(nodeSelector={"a b": "c", "k": "x" * 64, "good": "v"}, nodeName="A_b")
+    (node,) = default_fleet(jobset(asked, annotations={EXCLUSIVE: "no key"})).nodes
+    added = set(node.metadata.labels) - set(default_fleet(jobset(rjob())).nodes[0].metadata.labels)
+    assert added == {"good"}
+
+
 def test_jobs_and_pods_ask_too() -> None:
     job = {"apiVersion": "batch/v1", "kind": "Job", "spec": {"parallelism": 5, "completions": 3}}
     job["spec"]["template"] = pod_template(resources={"requests": {"cpu": "250m"}})

@@ -11,15 +11,16 @@ Source: kubernetes pkg/kubeapiserver/options/plugins.go, plugin/pkg/admission/{p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from jobsim.api import names
 from jobsim.api._struct import replace
 from jobsim.api.core import PriorityClass
 from jobsim.api.field import FieldError, invalid
+from jobsim.api.jobset import EXCLUSIVE_TOPOLOGY
 from jobsim.api.meta import Object, ObjectMeta
-from jobsim.api.pod import Pod, PodSpec, PodStatus
+from jobsim.api.pod import Affinity, Pod, PodSpec, PodStatus
 from jobsim.api.reader import Reader
 from jobsim.api.timing import DEFAULT_TOLERATION_S
 from jobsim.apiserver.schema_errors import denied, invalid_object
@@ -27,6 +28,7 @@ from jobsim.apiserver.schema_meta import Known, check_meta
 from jobsim.controllers.admission import pod_webhook
 from jobsim.controllers.admission.pod import new_status, pod_defaults, template_defaults, with_token
 from jobsim.controllers.admission.pod_validate import pod_errors
+from jobsim.controllers.admission.pod_validate_scheduling import affinity_errors
 from jobsim.controllers.admission.references import RuntimeClass, ServiceAccount, references
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.errors import ApiError
@@ -74,6 +76,8 @@ class PodAdmission:
         self._assume = assume
         self._prepared: dict[str, _Prepared] = {}
         self._newest: _Prepared | None = None
+        #: Keys of exclusive topologies that make good terms.
+        self._lawful: dict[str, None] = {}
         #: What the webhooks read, where that is not what the API server has.
         self.cache: Reader | None = None
 
@@ -99,6 +103,8 @@ class PodAdmission:
         if in_jobset:
             pod = pod_webhook.mutate(pod, cache, self._gates)
         errors = [*check_meta(pod.metadata, "Pod", self._known), *ready.errors]
+        if in_jobset and pod.spec.affinity is not ready.spec.affinity and pod.spec.affinity is not None:
+            errors += [e for e in self._added_errors(pod, pod.spec.affinity) if e not in errors]
         if hostname:
             errors += [invalid("spec.hostname", hostname, p) for p in names.dns1123_label_errors(hostname)]
         if errors:
@@ -110,6 +116,16 @@ class PodAdmission:
         if ready.status.conditions:
             return replace(pod, status=new_status(pod))
         return pod
+
+    def _added_errors(self, pod: Pod, affinity: Affinity) -> Sequence[FieldError]:
+        """Return what is wrong with terms that a webhook added: only their topology key may be."""
+        key = pod.metadata.annotations.get(EXCLUSIVE_TOPOLOGY, "")
+        if key not in self._lawful:
+            errors = affinity_errors(affinity, "spec.affinity")
+            if errors:
+                return errors
+            self._lawful[key] = None
+        return ()
 
     # --- the spec ------------------------------------------------------------------------------
 

@@ -306,6 +306,23 @@ def test_refusals(golden: Callable[[str, str], None]) -> None:
     golden("pod_refusals", "\n".join(lines))
 
 
+def test_what_a_webhook_adds_is_checked_too() -> None:
+    """C-EXC-06: the topology key of an annotation that is no label key makes no leader."""
+    told = {"jobset.sigs.k8s.io/jobset-name": "js", "batch.kubernetes.io/job-completion-index": "0"}
+    meta = {
+        "labels": told,
+        "annotations": {**told, "alpha.jobset.sigs.k8s.io/exclusive-topology": "a b"},
+    }
+    terms = [
+        f"spec.affinity.{kind}.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey"
+        for kind in ("podAffinity", "podAntiAffinity")
+    ]
+    message = refused(make(meta)).message
+    assert all(f'{term}: Invalid value: "a b": name part must consist' in message for term in terms)
+    meta["annotations"]["alpha.jobset.sigs.k8s.io/exclusive-topology"] = "rack"
+    assert created(make(meta)).spec.affinity is not None
+
+
 def test_hostnames_are_checked_pod_by_pod() -> None:
     """Pods of one owner share a template but for the hostname."""
     owner = OwnerReference(api_version="batch/v1", kind="Job", name="j", uid="x", controller=True)
