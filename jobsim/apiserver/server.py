@@ -134,7 +134,7 @@ class Server:
     def request(self, write: Write, now: int) -> WriteResult:
         """Apply a write and return the object as stored, or the error."""
         try:
-            return WriteResult(write=write, obj=self.apply(write, now), at=now)
+            return WriteResult(write=write, obj=self._handlers[type(write)](write, now), at=now)
         except ApiError as err:
             return WriteResult(write=write, error=err, at=now)
 

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from itertools import compress
-from operator import is_not
-from typing import Literal, cast
+from typing import Literal
 
-from jobsim.api._struct import Time, astuple, replace
+from jobsim.api._struct import Time, replace
 from jobsim.api.core import Namespace
 from jobsim.api.meta import Condition, Object, ObjectMeta, Unstructured
 from jobsim.api.pod import Pod, PodStatus
@@ -24,15 +22,13 @@ from jobsim.api.timing import DEFAULT_GRACE_S
 from jobsim.api.watch import ANYTHING, METADATA, SPEC, STATUS, WatchEvent
 from jobsim.api.writes import Bind, Delete, PatchFinalizers, PatchPodStatus
 from jobsim.apiserver import messages
+from jobsim.apiserver.pod_status import merge_pod_status
 from jobsim.apiserver.table import ObjectTable
 from jobsim.units import SECOND, floor_second
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 
-_STATUS_FIELDS = PodStatus.__struct_fields__
-_STATUS_POSITIONS = range(len(_STATUS_FIELDS))
-_NO_STATUS = astuple(PodStatus())
 
 Subscriber = Callable[[WatchEvent], None]
 #: Of a kind (``*``: any), the changes that a subscriber wants to hear of.
@@ -268,7 +264,10 @@ class Store(ObjectTable):
         self, type_: Literal["ADDED", "MODIFIED"], obj: Object, old: Object | None, now: int, changed: int
     ) -> Object:
         kind, meta = obj.kind, obj.metadata
-        self._file(kind, (meta.namespace, meta.name), obj, old)
+        if changed == STATUS:
+            self._exchange(kind, (meta.namespace, meta.name), obj)
+        else:
+            self._file(kind, (meta.namespace, meta.name), obj, old)
         event = WatchEvent(type=type_, obj=obj, old=old, revision=self.revision, time=now, changed=changed)
         self._publish((kind, changed), event)
         return obj
@@ -363,35 +362,3 @@ def _grace_s(pod: Pod, asked: int | None) -> int:
         return max(asked, 0)
     own = pod.spec.termination_grace_period_seconds
     return DEFAULT_GRACE_S if own is None else own
-
-
-def merge_pod_status(old: PodStatus, patch: PodStatus) -> PodStatus:
-    """Return a status with the fields set in ``patch`` replaced and conditions merged by type.
-
-    Order of conditions: those there first, new ones after them.  A condition whose status does
-    not change keeps its lastTransitionTime.
-    """
-    changes: dict[str, object] = {}
-    # A patch sets three or four of 20 fields: no Python code runs for one that has its default.
-    values = astuple(patch)
-    for i in compress(_STATUS_POSITIONS, map(is_not, values, _NO_STATUS)):
-        name, value = _STATUS_FIELDS[i], values[i]
-        # Time 0 is an instant like any other.
-        if (value or type(value) is Time) and name != "conditions" and value != getattr(old, name):
-            changes[name] = value
-    if patch.conditions:
-        conditions = merge_conditions(old.conditions, patch.conditions)
-        if conditions != old.conditions:
-            changes["conditions"] = conditions
-    return replace(old, **changes) if changes else old
-
-
-def merge_conditions(old: tuple[Condition, ...], patch: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """Return conditions with those of the same type replaced and new ones appended."""
-    merged = {c.type: c for c in old}
-    for new in patch:
-        was = merged.get(new.type)
-        if was is not None and was.status == new.status and was.last_transition_time is not None:
-            new = replace(new, last_transition_time=was.last_transition_time)
-        merged[new.type] = new
-    return cast("tuple[Condition, ...]", tuple(merged.values()))

@@ -220,6 +220,10 @@ class ObjectTable:
                 bucket = self._dependents[ref.uid] = _Bucket()
             bucket.add((kind, *key))
 
+    def _exchange(self, kind: str, key: Key, obj: Object) -> None:
+        """Store an object in place of one that is filed under the same values."""
+        self._kinds[kind].objects[key] = obj
+
     def remove(self, obj: Object) -> None:
         """Forget an object."""
         table = self._kinds[obj.kind]

@@ -10,7 +10,8 @@ from jobsim.api.meta import Condition, ObjectMeta, OwnerReference
 from jobsim.api.pod import ContainerStatus, Pod, PodSpec, PodStatus
 from jobsim.api.watch import WatchEvent
 from jobsim.api.writes import Bind, Delete, PatchFinalizers, PatchPodStatus
-from jobsim.apiserver.store import FOREGROUND, ORPHAN, Store, merge_conditions
+from jobsim.apiserver.pod_status import merge_conditions
+from jobsim.apiserver.store import FOREGROUND, ORPHAN, Store
 from jobsim.apiserver.table import ObjectTable
 from jobsim.errors import ApiError
 from jobsim.units import SECOND, rfc3339, seconds

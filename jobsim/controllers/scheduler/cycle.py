@@ -191,7 +191,8 @@ def nodes_to_find(nodes: int, percentage: int) -> int:
 
 def _pick(snapshot: Snapshot, totals: IntArray, choose: Choose | None) -> int:
     """Return the place of the best node in the list of feasible ones."""
-    ties = (totals == totals.max()).nonzero()[0]
+    # The ufunc itself: the method costs as much again.
+    ties = (totals == np.maximum.reduce(totals)).nonzero()[0]
     if len(ties) == 1:
         return int(ties[0])
     # Ranks of places do not depend on the size, so one table of a larger size serves all smaller ones.

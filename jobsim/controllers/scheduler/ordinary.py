@@ -144,7 +144,7 @@ def totals(snapshot: Snapshot, view: PodView, group: Group, fit: Fit, rows: IntA
 
     None: spreading looks at more than hosts.
     """
-    score: IntArray = fit.score[rows]
+    score: IntArray = fit.score.take(rows)
     if snapshot.tables.terms:
         drawn = affinity_score(snapshot, view, rows)
         score = score if drawn is None else score + drawn * _AFFINITY_WEIGHT
@@ -157,11 +157,12 @@ def totals(snapshot: Snapshot, view: PodView, group: Group, fit: Fit, rows: IntA
     per_node = snapshot.tables.counts(constraint.question)
     if per_node is None:
         return score
-    counts = per_node[rows]
-    least, most = int(counts.min()), int(counts.max())
+    counts = per_node.take(rows)
+    # The ufuncs themselves: the methods cost as much again.
+    least, most = int(np.minimum.reduce(counts)), int(np.maximum.reduce(counts))
     if least == most:
         return score
-    return score + group.spread(least, most, len(rows), constraint.max_skew)[counts]
+    return score + group.spread(least, most, len(rows), constraint.max_skew).take(counts)
 
 
 __all__ = ["Group", "group_of", "totals", "welcome", "window"]
