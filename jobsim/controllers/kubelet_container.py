@@ -41,6 +41,8 @@ class ContainerRun(Struct):
         When its last run began, ns.
     ready_at, ends_at, restart_at : int
         What will happen by itself, ns; ``NEVER`` if it will not.
+    startup_at : int
+        When its startup probe succeeds, ns, if that is not all that it waits for to be ready; 0: it has.
     exit_code, reason
         How it ended; while it runs, how it will end.
     backoff, backoff_at : int
@@ -58,6 +60,7 @@ class ContainerRun(Struct):
     started_at: int = 0
     ready: bool = False
     ready_at: int = NEVER
+    startup_at: int = NEVER
     ends_at: int = NEVER
     exit_code: int = 0
     reason: str = ""
@@ -90,6 +93,11 @@ class Machine(Struct):
 def is_sidecar(container: Container) -> bool:
     """Tell whether an init container is a sidecar."""
     return container.restart_policy == "Always"
+
+
+def has_started(container: Container, run: ContainerRun) -> bool:
+    """Tell whether a running container has started: what comes after a sidecar waits for no more."""
+    return run.ready or container.startup_probe is None or run.startup_at == 0
 
 
 def after_exit(container: Container, policy: str, exit_code: int, *, init: bool) -> str:
@@ -130,7 +138,9 @@ def elapse(
             if not final:
                 run = _plan_restart(machine, now, container, run, init=number < 0)
         elif not run.ready and run.ready_at <= now:
-            run = replace(run, ready=True)
+            run = replace(run, ready=True, startup_at=0)
+        elif 0 < run.startup_at <= now:
+            run = replace(run, startup_at=0)
     if run.state == "terminated" and run.restart_at <= now:
         return _restart(machine, now, container, number, run)
     return run
@@ -180,6 +190,7 @@ def start_container(
         started_at=now,
         ready=ready_at <= now,
         ready_at=ready_at,
+        startup_at=_startup_at(container, now, ready_at),
         restarts=restarts,
         last=waiting.last,
     )
@@ -211,6 +222,7 @@ def _start_sidecar(
         started_at=now,
         ready=ready_at <= now,
         ready_at=ready_at,
+        startup_at=_startup_at(container, now, ready_at),
         restarts=waiting.restarts,
         last=waiting.last,
     )
@@ -219,13 +231,14 @@ def _start_sidecar(
         return run
     if program.agent is None:
         # Only an agent that is set up wrongly has a program that ends; it never answers a probe.
-        mute = replace(run, ready=False, ready_at=NEVER)
+        mute = replace(run, ready=False, ready_at=NEVER, startup_at=NEVER)
         return begin_program(machine, now, container, number, mute if container.startup_probe else run)
     if container.startup_probe is None:
         # Nothing asks whether the barrier is down.
         return replace(run, held=True)
     gives_up = _probe_tick(machine, container.startup_probe, now, failures_first=True)
-    return replace(run, held=True, ready=False, ready_at=NEVER, ends_at=gives_up, exit_code=SIGTERM_EXIT)
+    silent = replace(run, held=True, ready=False, ready_at=NEVER, startup_at=NEVER)
+    return replace(silent, ends_at=gives_up, exit_code=SIGTERM_EXIT)
 
 
 def lift(machine: Machine, now: int, container: Container, number: int, run: ContainerRun) -> ContainerRun:
@@ -293,12 +306,25 @@ def _outcome(
 
 
 def _probes_ns(container: Container) -> int:
-    """Return what startup and readiness probes add before a container is ready."""
+    """Return what startup and readiness probes add before a container is ready (K-POD-05).
+
+    A readiness probe that wants several successes looks again after each period.
+    """
     startup, readiness = container.startup_probe, container.readiness_probe
     delay_s = startup.initial_delay_seconds if startup is not None else 0
     if readiness is not None:
-        delay_s += readiness.initial_delay_seconds
+        again = max(readiness.success_threshold, 1) - 1
+        delay_s += readiness.initial_delay_seconds + again * (readiness.period_seconds or PROBE_PERIOD_S)
     return delay_s * SECOND
+
+
+def _startup_at(container: Container, now: int, ready_at: int) -> int:
+    """Return when a startup probe succeeds, where that comes before all else that makes a container ready."""
+    startup = container.startup_probe
+    if startup is None or ready_at == NEVER:
+        return NEVER
+    at = now + startup.initial_delay_seconds * SECOND
+    return at if now < at < ready_at else NEVER if at == ready_at else 0
 
 
 def signalled(run: ContainerRun, now: int, stop_ns: int, kill_at: int) -> ContainerRun:

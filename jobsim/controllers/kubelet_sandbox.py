@@ -20,6 +20,7 @@ from jobsim.controllers.kubelet_container import (
     Draw,
     Machine,
     elapse,
+    has_started,
     is_sidecar,
     signalled,
     start_container,
@@ -77,6 +78,8 @@ def due_at(box: Sandbox) -> int:
     for run in box.apps if not box.init else (*box.init, *box.apps):
         if run.state == "running":
             at = run.ends_at if run.ready or run.ready_at > run.ends_at else run.ready_at
+            if 0 < run.startup_at < at:
+                at = run.startup_at
         else:
             at = run.restart_at
         if at < due:
@@ -131,7 +134,7 @@ def begin_stop(box: Sandbox, machine: Machine, now: int, grace_s: int, stop_ns: 
         box = replace(box, stage="up")
     if box.stage in ("starting", "init"):
         # Nothing worth saving runs yet: init containers get the same signal, app containers never start.
-        runs = tuple([signalled(run, now, stop_ns, kill_at) for run in box.init])
+        runs = _signal_init(box.init, machine, now, stop_ns, kill_at)
         stopped = replace(box, stage="draining", init=runs, stopping_at=now, kill_at=kill_at)
         return settle(stopped, machine, now)
     apps = tuple([signalled(run, now, stop_ns, kill_at) for run in box.apps])
@@ -247,7 +250,7 @@ def _continue_init(box: Sandbox, machine: Machine, now: int) -> Sandbox:
         if run.state == "waiting":
             run = runs[i] = start_container(machine, now, container, ~i, run)
         if run.state == "running":
-            if is_sidecar(container) and run.ready:
+            if is_sidecar(container) and has_started(container, run):
                 continue
             break
         if run.restart_at != NEVER:
@@ -273,12 +276,37 @@ def _stop_sidecars(box: Sandbox, machine: Machine, now: int) -> tuple[ContainerR
         box.kill_at if box.stopping else now + (DEFAULT_GRACE_S if grace_s is None else grace_s) * SECOND
     )
     stop_ns = machine.sample(machine.behaviour.stop, "stop", "sidecars")
-    agent = machine.behaviour.agent
-    return tuple(
-        # An agent exits as soon as it is told (C-AGT-07).
-        signalled(run, now, 0 if ~i == agent else stop_ns, kill_at)
-        for i, run in enumerate(box.init)
-    )
+    return _signal_init(box.init, machine, now, stop_ns, kill_at)
+
+
+def _signal_init(
+    runs: tuple[ContainerRun, ...], machine: Machine, now: int, stop_ns: int, kill_at: int
+) -> tuple[ContainerRun, ...]:
+    """Tell init containers to end: sidecars one after the other, the last of the spec first (K-POD-04).
+
+    Each may use what its predecessors left of the grace period, and the runtime's least grace at worst;
+    none waits for its turn beyond the grace period.
+
+    Source: pkg/kubelet/kuberuntime kuberuntime_termination_order.go.
+    """
+    after = list(runs)
+    turn, told = now, 0
+    for i in range(len(runs) - 1, -1, -1):
+        run, container = runs[i], machine.spec.init_containers[i]
+        if run.state != "running" or not is_sidecar(container):
+            after[i] = signalled(run, now, stop_ns, kill_at)
+            continue
+        if ~i == machine.behaviour.agent:
+            # An agent exits as soon as it is told (C-AGT-07).
+            took_ns = 0
+        elif told:
+            took_ns = machine.sample(machine.behaviour.stop, "stop", "sidecars", container.name)
+        else:
+            took_ns = stop_ns
+        latest = kill_at if turn == now else max(kill_at, turn + GRACE_MIN_S * SECOND)
+        after[i] = signalled(run, turn, took_ns, latest)
+        turn, told = min(max(turn, after[i].ends_at), max(kill_at, now)), told + 1
+    return tuple(after)
 
 
 __all__ = [

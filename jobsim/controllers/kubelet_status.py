@@ -20,6 +20,7 @@ from jobsim.api.pod import (
     PodSpec,
     PodStatus,
 )
+from jobsim.controllers.kubelet_container import has_started
 from jobsim.controllers.kubelet_sandbox import NEVER, RESTARTING_ALL, ContainerRun, Sandbox, is_sidecar
 from jobsim.units import SECOND, floor_second
 
@@ -97,7 +98,7 @@ def _conditions(pod: Pod, box: Sandbox, current: Phase, at: Time) -> tuple[Condi
         waiting = [
             c.name
             for c, run in zip(pod.spec.init_containers, box.init, strict=True)
-            if not (run.ready if is_sidecar(c) else run.state == "terminated" and run.exit_code == 0)
+            if not (_is_up(c, run) if is_sidecar(c) else run.state == "terminated" and run.exit_code == 0)
         ]
         initialized = _condition("Initialized", at, "ContainersNotInitialized", _names("incomplete", waiting))
     else:
@@ -196,8 +197,12 @@ def _container_status(pod: Pod, box: Sandbox, container: Container, run: Contain
         ready=ready,
         restart_count=run.restarts,
         image=container.image,
-        started=run.state == "running",
+        started=_is_up(container, run),
     )
+
+
+def _is_up(container: Container, run: ContainerRun) -> bool:
+    return run.state == "running" and has_started(container, run)
 
 
 def terminated(run: ContainerRun) -> ContainerState:

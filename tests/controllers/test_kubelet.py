@@ -197,6 +197,45 @@ def test_deletion_stops_sidecars_after_the_app() -> None:
     assert node.run(7).pod is None
 
 
+def test_what_follows_a_sidecar_waits_for_its_start_not_for_its_readiness() -> None:
+    """K-POD-05: a readiness probe holds back the pod's Ready alone, a startup probe all that comes after."""
+    probes = {
+        "startup_probe": Probe(initial_delay_seconds=2),
+        "readiness_probe": Probe(initial_delay_seconds=5, period_seconds=4, success_threshold=2),
+    }
+    node = Node(_with_sidecar(**probes)).run(2.9)
+    assert node.pod.status.init_container_statuses[0].started is False
+    assert node.status[0] == "Pending"
+    assert node.run(3).status == ("Running", False, [("running", 0)])
+    side = node.pod.status.init_container_statuses[0]
+    assert (side.started, side.ready) == (True, False)
+    # 1 s to start, 2 s for the startup probe, 5 s and one more period for the readiness probe.
+    assert node.run(11.9).status[1] is False
+    assert node.run(12).status[1] is True
+
+
+@pytest.mark.parametrize(
+    ("grace_s", "ends"),
+    [(30, [11, 8, 5]), (4, [8, 7, 5]), (3, [7, 7, 5])],
+    ids=["enough", "cut", "the runtime's least grace for each"],
+)
+def test_sidecars_stop_one_after_the_other_the_last_first(grace_s: int, ends: list[int]) -> None:
+    """K-POD-04: within what is left of the grace period."""
+    sidecars = tuple(Container(name=f"s{i}", image="img", restart_policy="Always") for i in range(3))
+    pod = make_pod(
+        "Never",
+        sleeper("main", "exit 0"),
+        init_containers=sidecars,
+        termination_grace_period_seconds=grace_s,
+    )
+    node = Node(pod, PodRule(start=law(2), stop=law(3))).run(40)
+    statuses = node.pod.status.init_container_statuses
+    assert [s.state.terminated.finished_at - statuses[2].state.terminated.started_at for s in statuses] == [
+        (end - 2) * S for end in ends
+    ]
+    assert node.status[0] == "Succeeded"
+
+
 # -- deletion ----------------------------------------------------------------------------------------
 
 
