@@ -303,3 +303,18 @@ def _check_value(key: str, value: str) -> None:
         problem = _BAD_VALUE
     if problem:
         raise SelectorError(f'values[0][{key}]: Invalid value: "{value}": {problem}')
+
+
+def go_text(selector: LabelSelector | None) -> str:
+    """Return a selector as Go prints a pointer to one."""
+    if selector is None:
+        return "nil"
+    labels = "".join(f"{key}: {value}," for key, value in sorted(selector.match_labels.items()))
+    expressions = "".join(
+        f"LabelSelectorRequirement{{Key:{e.key},Operator:{e.operator},Values:[{' '.join(e.values)}],}},"
+        for e in selector.match_expressions
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )

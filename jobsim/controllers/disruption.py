@@ -17,7 +17,7 @@ from jobsim.api.meta import Condition, Object, OwnerReference, Unstructured, con
 from jobsim.api.plan import EventRecord, Plan, reference, single
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.reader import Reader
-from jobsim.api.selectors import matches
+from jobsim.api.selectors import go_text, matches
 from jobsim.api.timing import STALE_DISRUPTION_NS
 from jobsim.api.watch import Wake, WatchEvent
 from jobsim.api.writes import Delete, Evict, PatchPodStatus, UpdateStatus, Write
@@ -195,7 +195,11 @@ def reconcile(seen: Seen, now: int, stale_ns: int = STALE_DISRUPTION_NS) -> Plan
         text = f"Failed to calculate the number of expected pods: {err}"
         notices.append(_event(budget, "Warning", "CalculateExpectedPodCountFailed", text))
         return _write(budget, _failed(budget.status, str(err), now), notices, None)
-    disrupted, recheck = _unconfirmed(seen, now)
+    by_share = budget.spec.max_unavailable is not None or isinstance(budget.spec.min_available, str)
+    if by_share and any(pod.controller() is None for pod in seen.pods):
+        notices.append(_event(budget, "Warning", "UnmanagedPods", _unmanaged(budget)))
+    disrupted, recheck, overdue = _unconfirmed(seen, now)
+    notices += overdue
     healthy = sum(
         1
         for pod in seen.pods
@@ -264,9 +268,22 @@ def _owner(pod: Pod, reader: Reader) -> Object | None:
     return None if ref is None else reader.find(ref.kind, pod.namespace, ref.name)
 
 
-def _unconfirmed(seen: Seen, now: int) -> tuple[dict[str, str], int | None]:
-    """Return the evicted pods whose deletion has not shown yet, and when to give up waiting for it."""
+def _unmanaged(budget: PodDisruptionBudget) -> str:
+    """Return the words about pods that nobody scales: a share of how many, is the question."""
+    return (
+        f"Pods selected by this PodDisruptionBudget (selector: {go_text(budget.spec.selector)}) were found "
+        "to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may "
+        'result in undefined behavior. To account for these pods please set ".spec.minAvailable" '
+        "field of the PDB to an integer value."
+    )
+
+
+def _unconfirmed(seen: Seen, now: int) -> tuple[dict[str, str], int | None, list[EventRecord]]:
+    """Return evicted pods whose deletion has not shown yet, when to give up on them, and on whom now."""
     assert seen.budget is not None
+    overdue = []
+    # Upstream prints the namespace twice.
+    space = seen.budget.namespace
     kept: dict[str, str] = {}
     recheck: int | None = None
     for pod in seen.pods:
@@ -277,8 +294,11 @@ def _unconfirmed(seen: Seen, now: int) -> tuple[dict[str, str], int | None]:
         if end >= now:
             kept[pod.name] = when
             recheck = end if recheck is None else min(recheck, end)
+        else:
+            text = f"Pod was expected by PDB {space}/{space} to be deleted but it wasn't"
+            overdue.append(_event(pod, "Warning", "NotDeleted", text))
     # One second later, because at the very end it still counts.
-    return kept, None if recheck is None else recheck - now + 1
+    return kept, None if recheck is None else recheck - now + 1, overdue
 
 
 def _failed(status: PodDisruptionBudgetStatus, why: str, now: int) -> PodDisruptionBudgetStatus:
@@ -363,5 +383,5 @@ def _key(obj: Object) -> Wake:
     return Wake(namespace=obj.namespace, name=f"{obj.kind}/{obj.name}")
 
 
-def _event(budget: PodDisruptionBudget, type_: str, reason: str, message: str) -> EventRecord:
-    return EventRecord(about=reference(budget), type=type_, reason=reason, message=message)
+def _event(obj: Object, type_: str, reason: str, message: str) -> EventRecord:
+    return EventRecord(about=reference(obj), type=type_, reason=reason, message=message)
