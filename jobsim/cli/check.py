@@ -13,7 +13,7 @@ from typing import NamedTuple
 import click
 
 import jobsim
-from jobsim.cli.options import jobset_options
+from jobsim.cli.options import catalogue_files, jobset_options
 from jobsim.cli.run import load
 
 CODE = "from jobsim.cli import main; main()"
@@ -42,6 +42,7 @@ class Outcome(NamedTuple):
 @click.option("--seeds", "count", type=click.IntRange(1), default=1, metavar="K", help="How many seeds [1].")
 @click.option("--until", metavar="TIME", help="Stop at this virtual time.")
 @jobset_options
+@catalogue_files
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -51,16 +52,18 @@ def check(
     gates: Sequence[str],
     version: str | None,
     strict: bool,
+    catalogues: Sequence[str],
 ) -> None:
     """Run each file in two fresh processes and compare digests and summaries.
 
     The processes have different hash seeds, and one runs without assertions (python -O).  Seeds: the
     scenario's own and the K-1 that follow it.  Exits 1 when two outcomes differ.
     """
-    seeds = {file: load([file], gates, version).seed for file in files}
+    seeds = {file: load([file], gates, version, catalogues).seed for file in files}
     options = [*(part for gate in gates for part in ("--gate", gate)), *(["--strict"] if strict else [])]
     options += ["--jobset-version", version] if version is not None else []
     options += ["--until", until] if until is not None else []
+    options += [part for name in catalogues for part in ("--catalogue", name)]
     same = True
     for file, first in seeds.items():
         for seed in range(first, first + count):

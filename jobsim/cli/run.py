@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from jobsim.cli import screen
-from jobsim.cli.options import jobset_options, read_gates, read_time
+from jobsim.cli.options import catalogue_files, jobset_options, read_gates, read_time
 from jobsim.cli.progress import Progress
 from jobsim.errors import InputError, InputErrors
 from jobsim.report.pictures import PICTURES
@@ -19,7 +19,13 @@ from jobsim.simulate import LOG, SUMMARY, Rejected, Run, can_draw
 from jobsim.simulate import run as simulate
 
 
-def load(files: Sequence[str], gates: Sequence[str], version: str | None, **changes: object) -> Scenario:
+def load(
+    files: Sequence[str],
+    gates: Sequence[str],
+    version: str | None,
+    catalogues: Sequence[str] = (),
+    **changes: object,
+) -> Scenario:
     """Return the scenario that the files and options of a command line make.
 
     Raises
@@ -35,7 +41,7 @@ def load(files: Sequence[str], gates: Sequence[str], version: str | None, **chan
     except InputErrors as err:
         errors += err.errors
     try:
-        scenario = load_files(files)
+        scenario = load_files(files, catalogues)
         scenario = scenario.changed(gates=switched, version=version, **changes)  # type: ignore[arg-type]
     except InputErrors as err:
         # What is wrong after the files were read came from options, whose names the scenario does not know.
@@ -54,6 +60,7 @@ def _of_option(error: InputError, changes: Mapping[str, object]) -> InputError:
 @click.option("--seed", type=int, help="Instead of the scenario's seed [0].")
 @click.option("--until", metavar="TIME", help="Stop at this virtual time, such as 2h or 54d.")
 @jobset_options
+@catalogue_files
 @click.option(
     "--check-invariants",
     is_flag=True,
@@ -71,6 +78,7 @@ def run(
     gates: Sequence[str],
     version: str | None,
     strict: bool,
+    catalogues: Sequence[str],
     check_invariants: bool,
     out: str | None,
     output: str,
@@ -83,7 +91,8 @@ def run(
     """
     if out is not None:
         check_writable(Path(out))
-    scenario = load(files, gates, version, seed=seed, until=None if until is None else read_time(until))
+    stop = None if until is None else read_time(until)
+    scenario = load(files, gates, version, catalogues, seed=seed, until=stop)
     try:
         with Progress(scenario.until) as progress:
             finished = simulate(

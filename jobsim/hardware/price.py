@@ -180,7 +180,7 @@ def score(topology: Topology, where: Footprint, nbytes: float = USUAL_BYTES) -> 
     drawn = (placement.anywhere(topology, where, stream(0, "placement", i).permutation) for i in range(DRAWS))
     anywhere = [price(at, placement.loads(topology, at)).seconds for at in drawn]
     return found._replace(
-        fabric=where.machine.fabric,
+        fabric=known_fabric(where.machine.fabric).name,
         nbytes=nbytes,
         here_s=here.seconds,
         best_s=min(best.seconds, here.seconds),

@@ -31,14 +31,15 @@ BAD: Final = Bad()
 
 
 class At(NamedTuple):
-    """A place in the data, and where its errors go."""
+    """A place in the data, and where its errors go; ``known``: what names there may stand for."""
 
     findings: list[Finding]
     path: Where = ()
+    known: Any = None
 
     def child(self, key: str | int) -> At:
         """Return the place one step further down."""
-        return At(self.findings, (*self.path, key))
+        return At(self.findings, (*self.path, key), self.known)
 
     def error(self, text: str) -> Bad:
         """Report an error here."""

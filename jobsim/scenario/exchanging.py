@@ -11,6 +11,7 @@ from jobsim.api._struct import replace
 from jobsim.api.devices import of_pod
 from jobsim.api.jobset import JobSet
 from jobsim.errors import InputError, InputErrors
+from jobsim.hardware.catalogue import Hardware
 from jobsim.hardware.price import Exchange
 from jobsim.hardware.step_model import training_step
 from jobsim.runtime.gang import wanted_pods
@@ -40,7 +41,7 @@ def exchanging(spec: model.WorkloadSpec) -> Exchanging:
     )
 
 
-def findings(good: Mapping[str, Any], manifests: Sequence[Manifest]) -> Iterator[Finding]:
+def findings(good: Mapping[str, Any], manifests: Sequence[Manifest], known: Hardware) -> Iterator[Finding]:
     """Yield what keeps a workload from being priced: no fabric, no peak, another number of accelerators."""
     fleet: Sequence[model.Pool] = good.get("fleet") or ()
     workloads: Sequence[model.WorkloadSpec] = good.get("workloads", ())
@@ -55,7 +56,7 @@ def findings(good: Mapping[str, Any], manifests: Sequence[Manifest]) -> Iterator
             text = "there is no network to price it on (a fleet of a shape with a fabric, or fabric: NAME)"
             yield Finding(path, text)
         elif step is not None:
-            yield from _model(path, step, spec, pools, manifests)
+            yield from _model(path, step, spec, pools, manifests, known)
 
 
 def _model(
@@ -64,8 +65,9 @@ def _model(
     spec: model.WorkloadSpec,
     pools: Sequence[model.Pool],
     manifests: Sequence[Manifest],
+    known: Hardware,
 ) -> Iterator[Finding]:
-    wrong = [text for pool in pools if (text := _misfit(step, pool))]
+    wrong = [text for pool in pools if (text := _misfit(step, pool, known))]
     if len(wrong) == len(pools) > 0:
         yield Finding(path, wrong[0])
         return
@@ -76,13 +78,14 @@ def _model(
         yield Finding(path, f"{text} (the same number)")
 
 
-def _misfit(step: model.StepModel, pool: model.Pool) -> str:
+def _misfit(step: model.StepModel, pool: model.Pool, known: Hardware) -> str:
     """Return why a model cannot run on a pool's machines and fabric; empty if it can."""
     peak = step.model.peak_tflops if step.own_peak else pool.shape.peak_tflops
     if not peak:
         return "peakTflops is missing, and the fleet's shape does not say it (or accelerator: NAME)"
     try:
-        training_step(replace(step.model, peak_tflops=peak), fabric=pool.fabric or pool.shape.fabric)
+        fabric = known.fabrics[pool.fabric or pool.shape.fabric]
+        training_step(replace(step.model, peak_tflops=peak), fabric=fabric)
     except (InputError, InputErrors) as err:
         return f"on pool {pool.pool}: {err}"
     return ""

@@ -10,6 +10,7 @@ from typing import Any, Self
 from jobsim.api._struct import replace
 from jobsim.controllers.jobset.gates import Gates
 from jobsim.errors import InputError, InputErrors
+from jobsim.hardware.catalogue import Hardware, hardware
 from jobsim.scenario import model
 from jobsim.scenario.check import BAD, At, Finding, path_text
 from jobsim.scenario.compose import Where
@@ -41,8 +42,8 @@ class Scenario:
     folder : str or Path
         What relative paths are relative to.
     **sections
-        The other sections of the Scenario file, by their names there, as plain data: ``fleet``,
-        ``pods``, ``workloads``, ``failures``, ``actions``, ``control``, ``faults``, ``expect``,
+        The other sections of the Scenario file, by their names there, as plain data: ``catalogue``,
+        ``fleet``, ``pods``, ``workloads``, ``failures``, ``actions``, ``control``, ``faults``, ``expect``,
         ``jobset``, ``seed``, ``until``, ``metadata``.
 
     Raises
@@ -61,6 +62,7 @@ class Scenario:
     until: int | None
     jobset: model.JobSetOptions
     manifests: tuple[Manifest, ...]
+    catalogue: tuple[str, ...]
     fleet: tuple[model.Pool, ...] | None
     pods: tuple[PodRule, ...]
     workloads: tuple[model.WorkloadSpec, ...]
@@ -71,6 +73,8 @@ class Scenario:
     control: model.ControlSpec
     faults: tuple[model.FaultSpec, ...]
     expect: tuple[model.Expectation, ...]
+    #: The shapes and fabrics that it may name.
+    hardware: Hardware
     file: str
     #: What the user should be told on stderr, a sentence each.
     notes: tuple[str, ...]
@@ -88,9 +92,9 @@ class Scenario:
         return cls._of_files([str(path)])
 
     @classmethod
-    def _of_files(cls, paths: Sequence[str]) -> Self:
+    def _of_files(cls, paths: Sequence[str], catalogues: Sequence[str] = ()) -> Self:
         made = cls.__new__(cls)
-        made._fill(_fields_of_files(paths))
+        made._fill(_fields_of_files(paths, catalogues))
         return made
 
     def _fill(self, fields: Mapping[str, Any]) -> None:
@@ -130,7 +134,7 @@ class Scenario:
         return self._source.lines.of(path) if self._source is not None else None
 
 
-def load_files(paths: Sequence[str]) -> Scenario:
+def load_files(paths: Sequence[str], catalogues: Sequence[str] = ()) -> Scenario:
     """Return the Scenario that some files make together.
 
     Parameters
@@ -138,13 +142,15 @@ def load_files(paths: Sequence[str]) -> Scenario:
     paths : sequence of str
         At most one Scenario, and any number of files with Kubernetes objects, which are applied at
         t=0 in the order given.
+    catalogues : sequence of str
+        Files with shapes and fabrics, beside those that the Scenario names.
 
     Raises
     ------
     InputErrors
         With every error of every file.
     """
-    return Scenario._of_files(paths)
+    return Scenario._of_files(paths, catalogues)
 
 
 def _entry(entry: Any) -> Any:
@@ -160,7 +166,7 @@ def _refuse(errors: Sequence[InputError]) -> None:
         raise InputErrors(errors)
 
 
-def _fields_of_files(paths: Sequence[str]) -> dict[str, Any]:
+def _fields_of_files(paths: Sequence[str], catalogues: Sequence[str]) -> dict[str, Any]:
     errors: list[InputError] = []
     documents: list[Document] = []
     for path in paths:
@@ -182,6 +188,7 @@ def _fields_of_files(paths: Sequence[str]) -> dict[str, Any]:
             side.append(document)
     reading = _Reading.of_document(ours[0]) if ours else _Reading({"manifests": []}, Path())
     reading.errors += errors
+    reading.catalogues += catalogues
     reading.add_documents(before, after)
     return reading.fields()
 
@@ -192,6 +199,7 @@ class _Reading:
     def __init__(self, data: Mapping[str, Any], folder: Path, source: Document | None = None) -> None:
         self.errors: list[InputError] = []
         self.notes: list[str] = []
+        self.catalogues: list[str] = []
         self._data = {"apiVersion": API_VERSION, "kind": "Scenario", **data} if source is None else data
         self._folder = folder
         self._source = source
@@ -219,14 +227,17 @@ class _Reading:
     def fields(self) -> dict[str, Any]:
         """Return the Scenario's fields, or raise everything that was found."""
         findings: list[Finding] = []
-        read = SCENARIO.read_fields(self._data, At(findings))
+        known = self._hardware(findings)
+        read = SCENARIO.read_fields(self._data, At(findings, known=known))
         good = {name: value for name, value in read.items() if value is not BAD}
         if good.get("fleet"):
             good["fleet"] = tuple(self._with_places(good["fleet"]))
         manifests = [*self._before, *self._manifests(good, findings), *self._after]
         applied = self._applied(good, findings)
         everything = [*manifests, *(m for objects in applied for m in objects)]
-        findings += findings_between(good, everything, self._folder)
+        # Nobody can tell what a workload is priced on while the fleet is wrong.
+        judged = good if read.get("fleet") is not BAD else {**good, "workloads": ()}
+        findings += findings_between(judged, everything, self._folder, known)
         good["failures"] = tuple(self._with_rows(good.get("failures", ()), findings))
         self.errors += [self._error(finding) for finding in findings]
         self.errors += size_errors(everything)
@@ -239,10 +250,28 @@ class _Reading:
         return fields | {
             "manifests": tuple(manifests),
             "applied": tuple(applied),
+            "hardware": known,
             "file": self._source.file if self._source is not None else "",
             "notes": tuple(self.notes),
             "_source": self._source,
         }
+
+    def _hardware(self, findings: list[Finding]) -> Hardware:
+        """Return the shapes and fabrics that there are: the Scenario's catalogues come first."""
+        listed = self._data.get("catalogue")
+        files = []
+        for i, name in enumerate(listed if isinstance(listed, list | tuple) else ()):
+            # What is no path the walker reports.
+            if isinstance(name, str) and name:
+                if (self._folder / name).is_file():
+                    files.append(str(self._folder / name))
+                else:
+                    findings.append(Finding(("catalogue", i), f"{name} does not exist (a file)"))
+        try:
+            return hardware([*files, *self.catalogues])
+        except InputErrors as err:
+            # Without it nobody can tell which names are wrong.
+            raise InputErrors([*self.errors, *map(self._error, findings), *err.errors]) from None
 
     def _with_places(self, fleet: Sequence[model.Pool]) -> Iterator[model.Pool]:
         """Yield the pools, those with a topology file with what it says."""

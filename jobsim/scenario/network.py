@@ -11,7 +11,7 @@ from jobsim.api.devices import accelerators
 from jobsim.api.jobset import JobSet
 from jobsim.api.pod import Pod
 from jobsim.api.reader import Reader
-from jobsim.hardware import catalogue
+from jobsim.hardware.catalogue import Fabric, Hardware
 from jobsim.hardware.gang import latest, where
 from jobsim.hardware.price import USUAL_BYTES, score
 from jobsim.hardware.topology import Machine, Topology
@@ -33,15 +33,15 @@ def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Topology | None:
     machines: dict[str, Machine] = {}
     up: dict[str, tuple[float, ...]] = {}
     names = iter(nodes)
-    shapes, fabrics = catalogue.shapes(), catalogue.fabrics()
+    known = scenario.hardware
     for pool in scenario.fleet or ():
-        kind = _machine_of_pool(pool, fabrics)
+        kind = _on_own_fabric(_machine_of_pool(pool, known.fabrics), known)
         own = [node.name for _, node in zip(range(pool.size), names, strict=False)]
         machines |= dict.fromkeys(own, kind)
-        known = dict(pool.up)
-        if known:
+        given = dict(pool.up)
+        if given:
             rates = (
-                tuple(known.get(place[tier:], 0.0) for tier in range(len(place))) for place in pool.wired
+                tuple(given.get(place[tier:], 0.0) for tier in range(len(place))) for place in pool.wired
             )
             up |= zip(own, rates, strict=True)
     everything = [*nodes, *own_nodes(scenario.manifests)]
@@ -49,19 +49,26 @@ def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Topology | None:
         return None
 
     def machine(node: Node) -> Machine:
-        known = machines.get(node.name)
-        if known is None:
-            shape = guess(node, shapes)
+        found = machines.get(node.name)
+        if found is None:
+            shape = guess(node, known.shapes)
             if shape is None:
                 count = accelerators(node.status.capacity)
                 return Machine(accelerators=count, domain=count)
-            known = machine_of(shape, fabrics.get(shape.fabric), labels=node.metadata.labels)
-        return known
+            fabric = known.fabrics.get(shape.fabric)
+            found = _on_own_fabric(machine_of(shape, fabric, labels=node.metadata.labels), known)
+        return found
 
     return from_nodes({node.name: node for node in everything}.values(), machine, up=up)
 
 
-def _machine_of_pool(pool: Pool, fabrics: Mapping[str, catalogue.Fabric]) -> Machine:
+def _on_own_fabric(machine: Machine, known: Hardware) -> Machine:
+    """Return a machine with the numbers of its fabric, where they are no longer the catalogue's."""
+    fabric = known.theirs.get(machine.fabric) if isinstance(machine.fabric, str) else None
+    return machine if fabric is None else machine._replace(fabric=fabric)
+
+
+def _machine_of_pool(pool: Pool, fabrics: Mapping[str, Fabric]) -> Machine:
     over = pool.oversubscription
     fabric = fabrics.get(pool.fabric or pool.shape.fabric)
     return machine_of(pool.shape, fabric, (over.rack, over.block), pool.labels)._replace(pool=pool.pool)

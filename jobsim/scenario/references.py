@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jobsim.hardware.catalogue import Hardware
 from jobsim.scenario import model
 from jobsim.scenario.check import Finding, nearest
 from jobsim.scenario.compose import Where
@@ -13,7 +14,9 @@ from jobsim.scenario.manifests import Manifest
 from jobsim.scenario.table.fleet import MAX_NODES
 
 
-def findings_between(good: Mapping[str, Any], manifests: Sequence[Manifest], folder: Path) -> list[Finding]:
+def findings_between(
+    good: Mapping[str, Any], manifests: Sequence[Manifest], folder: Path, known: Hardware
+) -> list[Finding]:
     """Return what is wrong between the sections that were read well.
 
     Parameters
@@ -24,6 +27,8 @@ def findings_between(good: Mapping[str, Any], manifests: Sequence[Manifest], fol
         All objects, those of later actions too.
     folder : Path
         What relative paths are relative to.
+    known : Hardware
+        The shapes and fabrics that pools may name.
     """
     findings = list(_pools(good.get("fleet") or ()))
     failures: Sequence[model.FailureSpec] = good.get("failures", ())
@@ -44,7 +49,7 @@ def findings_between(good: Mapping[str, Any], manifests: Sequence[Manifest], fol
         # Only these need numpy, which costs more than reading a file does.
         from jobsim.scenario import exchanging
 
-        findings += exchanging.findings(good, manifests)
+        findings += exchanging.findings(good, manifests, known)
     return findings
 
 

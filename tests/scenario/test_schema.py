@@ -17,6 +17,9 @@ from jobsim.scenario.check import Anything, Either, Forms, Leaf, ListOf, MapOf, 
 from jobsim.scenario.table import API_VERSION, SCENARIO
 from jobsim.scenario.yaml import load_documents
 
+OWN = Path(__file__).resolve().parents[2] / "jobsim" / "hardware"
+#: The same two files in several spellings.
+CATALOGUES = [f"{OWN}/{'./' * n}catalogue/{name}.json" for n in range(3) for name in ("shapes", "fabrics")]
 jsonschema = pytest.importorskip("jsonschema")
 
 DURATIONS = st.sampled_from(["500ms", "90s", "1h30m", "54d", "0", 0, 3, 0.25])
@@ -33,6 +36,7 @@ WORDS: dict[str, st.SearchStrategy[Any]] = {
     "one of JobSet, Job": st.sampled_from(["JobSet", "pods", "no"]),
     "a JSON pointer": st.sampled_from(["", "/spec/suspend"]),
     "a path": st.just(str(Path(__file__).with_name("pod.yaml"))),
+    "a catalogue file's path": st.sampled_from(CATALOGUES),
     "a condition type": st.just("Completed"),
     "builtin, or": st.sampled_from(["builtin", "my.own:Controller.Part"]),
     "an exit code": st.sampled_from([0, 1, 137]),

@@ -57,7 +57,7 @@ def _entries(file: Path, kind: Kind) -> Sequence[Any]:
         data.get(kind.key, []) if isinstance(data, dict) and data.keys() & {"shapes", "fabrics"} else None
     )
     if not isinstance(entries, list):
-        text = f'is no catalogue ({{"{kind.key}": [{{"name": ...}}, ...]}})'
+        text = 'is no catalogue ({"shapes": [{"name": ...}, ...], "fabrics": [...]}, one of them or both)'
         raise InputError(text, file=str(file))
     return entries
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from jobsim.hardware.catalogue import Fabric
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
@@ -34,8 +36,8 @@ class Machine(NamedTuple):
         Accelerators in one scale-up domain; 0: those of one machine.
     rails : int
         NICs of a machine that lead to leaf switches of their own; 1: all to one switch.
-    fabric : str
-        Name of the preset that collectives cost by, or empty.
+    fabric : str or Fabric
+        The preset that collectives cost by (a name is the catalogue's), or empty.
     oversubscription : tuple of float
         Of the tiers from the rack outwards; missing ones are 1.
     torus : tuple of int
@@ -50,7 +52,7 @@ class Machine(NamedTuple):
     nic: float = 0.0
     domain: int = 0
     rails: int = 1
-    fabric: str = ""
+    fabric: str | Fabric = ""
     oversubscription: tuple[float, ...] = ()
     torus: tuple[int, ...] = ()
     peak_tflops: float = 0.0

@@ -58,6 +58,7 @@ class Sections(Struct, kw_only=True):
     until: int | None = None
     jobset: model.JobSetOptions = model.JobSetOptions()
     manifests: tuple[model.ManifestEntry, ...] = ()
+    catalogue: tuple[str, ...] = ()
     fleet: tuple[model.Pool, ...] | None = None
     pods: tuple[PodRule, ...] = ()
     workloads: tuple[model.WorkloadSpec, ...] = ()
@@ -118,6 +119,7 @@ SCENARIO = Record(
         "until": Key(POSITIVE, "[until nothing is left to happen, at most 30d]"),
         "jobset": Key(_JOBSET),
         "manifests": Key(ListOf(MANIFEST), "applied at t=0 in this order, unmodified"),
+        "catalogue": Key(ListOf(text("a catalogue file's path")), "shapes and fabrics of your own"),
         "fleet": Key(ListOf(POOL), "machines [as many as the manifests need]"),
         "pods": Key(ListOf(POD_RULE), "how pods behave; the first match wins, key by key"),
         "workloads": Key(ListOf(WORKLOAD), "the training that gangs of pods do"),

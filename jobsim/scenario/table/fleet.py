@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jobsim.api import quantity
 from jobsim.api.core import Taint
 from jobsim.hardware import catalogue
-from jobsim.hardware.catalogue import Shape
+from jobsim.hardware.catalogue import Hardware, Shape
 from jobsim.hardware.slices import TPU_TOPOLOGY, slice_of
-from jobsim.scenario.check import Either, Key, Leaf, ListOf, MapOf, Record, Schema, shown
+from jobsim.scenario.check import At, Either, Key, Leaf, ListOf, MapOf, Record, Schema, shown
 from jobsim.scenario.leaves import LABEL_KEY, LABEL_VALUE, NAME, QUANTITY, choice, number, text, whole
 from jobsim.scenario.model import Oversubscription, Pool
 
@@ -26,28 +27,36 @@ TAINT = Record(
 )
 
 
-def _known_shape(raw: Any) -> Shape:
+def _find_shape(raw: Any, known: Hardware) -> Shape:
     if not isinstance(raw, str):
         raise ValueError(f"{shown(raw)} is no shape")
-    return catalogue.shape(raw)
+    return catalogue.shape(raw, known.shapes)
 
 
-class _ShapeName(Leaf):
-    """A name of the catalogue; the text of the error is the catalogue's, which lists what there is."""
+class _CatalogueName(Leaf):
+    """A name of the catalogue, or of the Scenario's own; the error's text lists what there is."""
 
-    def __init__(self) -> None:
-        super().__init__("a name of the catalogue or an inline shape", _known_shape, {})
+    def __init__(self, allowed: str, find: Callable[[Any, Hardware], Any], names: Callable[[], Any]) -> None:
+        super().__init__(allowed, lambda raw: find(raw, catalogue.hardware()), {})
+        self._find, self._names = find, names
+
+    def read(self, raw: Any, at: At) -> Any:
+        """Return what the name stands for."""
+        if at.known is None:
+            return super().read(raw, at)
+        return Leaf(self.allowed, lambda raw: self._find(raw, at.known), {}).read(raw, at)
 
     def schema(self) -> Schema:
-        return {"enum": list(catalogue.shapes())}
+        """Return the catalogue's names; those of a user's file are not known here."""
+        return {"enum": list(self._names())}
 
 
-class _FabricName(Leaf):
-    def __init__(self) -> None:
-        super().__init__("a name of the catalogue", lambda raw: catalogue.fabric(str(raw)).name, {})
-
-    def schema(self) -> Schema:
-        return {"enum": list(catalogue.fabrics())}
+_SHAPE_NAME = _CatalogueName("a name of the catalogue or an inline shape", _find_shape, catalogue.shapes)
+_FABRIC_NAME = _CatalogueName(
+    "a name of the catalogue",
+    lambda raw, known: catalogue.fabric(str(raw), known.fabrics).name,
+    catalogue.fabrics,
+)
 
 
 _RESOURCES = MapOf(LABEL_KEY, QUANTITY)
@@ -63,7 +72,7 @@ def _shape(**fields: Any) -> Shape:
 
 _SHAPE = Either(
     allowed="a name of the catalogue, or {cpu, memory, pods, accelerators}",
-    scalar=_ShapeName(),
+    scalar=_SHAPE_NAME,
     map=Record(
         _shape,
         {
@@ -73,7 +82,7 @@ _SHAPE = Either(
             "accelerators": Key(_RESOURCES),
             "resources": Key(_RESOURCES, "other extended resources"),
             "labels": Key(MapOf(LABEL_KEY, LABEL_VALUE)),
-            "fabric": Key(_FabricName()),
+            "fabric": Key(_FABRIC_NAME),
         },
     ),
 )
@@ -109,7 +118,7 @@ POOL = Record(
         "rackLabels": Key(ListOf(LABEL_KEY), "label keys whose value is the rack's name"),
         "labels": Key(MapOf(LABEL_KEY, LABEL_VALUE), "on every node"),
         "taints": Key(ListOf(TAINT), "on every node"),
-        "fabric": Key(_FabricName(), "network preset [the shape's]"),
+        "fabric": Key(_FABRIC_NAME, "network preset [the shape's]"),
         "oversubscription": Key(
             Record(Oversubscription, {"rack": Key(number(1)), "block": Key(number(1))}),
             "capacity of the down-links over that of the up-links [1]",
