@@ -1,8 +1,9 @@
 """The taint eviction controller: NoExecute taints delete the pods that do not tolerate them (any more).
 
 A pod that tolerates all NoExecute taints of its node only for a time is deleted when the shortest of
-those times is over, counted from when this controller first saw pod and taint together; changing
-taints do not start the clock again, taints that go cancel it.
+those times is over, counted from when this controller first saw pod and taint together.  Once set, the
+clock runs whatever the taints change to, shorter tolerations or longer ones, and when the node is deleted;
+a taint that is not tolerated at all strikes at once, taints that go (or are tolerated for ever) stop it.
 
 Source: pkg/controller/tainteviction/taint_eviction.go; clauses K-POD-45, K-POD-50, K-POD-51.
 Differs: a pod that is being deleted already is left alone.
@@ -26,13 +27,14 @@ _NODE_INDEX = "node"
 
 
 class Memory(Struct):
-    """Since when each pod of a node waits for its eviction, ns by pod UID."""
+    """When each pod of a node will be evicted, ns by pod UID."""
 
-    since: Mapping[str, int] = {}
+    due: Mapping[str, int] = {}
 
 
 class Seen(Struct):
-    node: Node
+    #: None: it is gone, but evictions were due there.
+    node: Node | None
     pods: tuple[Pod, ...]
     memory: Memory
 
@@ -57,42 +59,39 @@ def wakes(event: WatchEvent, reader: Reader) -> list[Wake]:
 
 
 def observe(reader: Reader, name: str, memory: Memory | None) -> Seen | None:
-    """Return a node with its pods; None when it is gone."""
+    """Return a node with its pods; None when it is gone and nothing is due there."""
     node = reader.get(Node, "", name)
-    if node is None:
+    if node is None and (memory is None or not memory.due):
         return None
     return Seen(node=node, pods=tuple(reader.by_index(Pod, _NODE_INDEX, name)), memory=memory or Memory())
 
 
 def reconcile(seen: Seen, now: int) -> Plan:
     """Return the deletions that are due on a node, and when the next one is."""
-    taints = _no_execute(seen.node)
-    since: dict[str, int] = {}
+    taints = () if seen.node is None else _no_execute(seen.node)
+    due: dict[str, int] = {}
     chains: list[Chain] = []
     notices: list[EventRecord] = []
-    due: list[int] = []
     for pod in seen.pods:
-        began = seen.memory.since.get(pod.uid)
-        wait = _wait_ns(pod.spec.tolerations, taints) if taints else None
-        if wait is None:
-            if began is not None and not pod.terminating:
-                notices.append(_event(pod, f"Cancelling deletion of Pod {pod.namespace}/{pod.name}"))
-            continue
-        if pod.terminating:
+        known = seen.memory.due.get(pod.uid)
+        at = known if seen.node is None else _due(pod, taints, known, now)
+        if known is not None and known > now and at != known and not pod.terminating:
+            notices.append(_event(pod, f"Cancelling deletion of Pod {pod.namespace}/{pod.name}"))
+        if at is None or pod.terminating:
             continue
         # Kept until the deletion shows, so a refused one is tried again at once.
-        start = since[pod.uid] = now if began is None else began
-        if start + wait > now:
-            due.append(start + wait)
+        due[pod.uid] = at
+        if at > now:
             continue
         notices.append(_event(pod, f"Marking for deletion Pod {pod.namespace}/{pod.name}"))
         chains.append(_evict(pod, now))
-    memory = Memory(since=since)
+    memory = Memory(due=due)
+    later = [at for at in due.values() if at > now]
     return Plan(
         steps=(Step(chains=tuple(chains), max_parallel=8, ignore=("NotFound",)),) if chains else (),
         notices=tuple(notices),
         memory=memory if memory != seen.memory else None,
-        requeue_after_ns=min(due) - now if due else None,
+        requeue_after_ns=min(later) - now if later else None,
     )
 
 
@@ -110,17 +109,22 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
     return bool(toleration.key) and toleration.value == taint.value
 
 
-def _wait_ns(tolerations: tuple[Toleration, ...], taints: tuple[Taint, ...]) -> int | None:
-    """Return how long a pod may stay with these taints, ns; None: for ever."""
+def _due(pod: Pod, taints: tuple[Taint, ...], known: int | None, now: int) -> int | None:
+    """Return when a pod is to be evicted, given when it was to be so far; None: it may stay.
+
+    Source: taint_eviction.go processPodOnNode.
+    """
     used = []
     for taint in taints:
         # Upstream takes the first toleration that matches a taint.
-        match = next((t for t in tolerations if tolerates(t, taint)), None)
+        match = next((t for t in pod.spec.tolerations if tolerates(t, taint)), None)
         if match is None:
-            return 0
+            return now
         used.append(match)
     limits = [t.toleration_seconds for t in used if t.toleration_seconds is not None]
-    return max(min(limits), 0) * SECOND if limits else None
+    if not limits:
+        return None
+    return now + max(min(limits), 0) * SECOND if known is None else known
 
 
 def _no_execute(node: Node) -> tuple[Taint, ...]:
