@@ -50,8 +50,9 @@ class Store(ObjectTable):
         self._hearing: dict[tuple[str, int], tuple[Subscriber, ...]] = {}
         self._telling = False
         self._untold: deque[tuple[tuple[str, int], WatchEvent]] = deque()
-        #: The last merge of a pod's status, and the patch of the last binding with its time.
-        self._last_merge = (PodStatus(), PodStatus(), PodStatus())
+        #: The last merges of pods' statuses (siblings are bound and admitted by turns), and the patch of the
+        #: last binding with its time.
+        self._merges: deque[tuple[PodStatus, PodStatus, PodStatus]] = deque(maxlen=4)
         self._scheduled = (-1, PodStatus())
 
     def subscribe(
@@ -137,10 +138,11 @@ class Store(ObjectTable):
 
     def _merged(self, old: PodStatus, patch: PodStatus) -> PodStatus:
         """Return a merged status; for pods that share theirs and get one patch, the same object."""
-        last_old, last_patch, merged = self._last_merge
-        if last_old is not old or last_patch is not patch:
-            merged = merge_pod_status(old, patch)
-            self._last_merge = (old, patch, merged)
+        for last_old, last_patch, merged in self._merges:
+            if last_old is old and last_patch is patch:
+                return merged
+        merged = merge_pod_status(old, patch)
+        self._merges.appendleft((old, patch, merged))
         return merged
 
     def patch_finalizers(self, write: PatchFinalizers, now: int) -> Object:

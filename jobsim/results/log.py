@@ -127,7 +127,7 @@ class RowEncoder:
     def __init__(self) -> None:
         self._prototypes = Prototypes()
         self._encode = _json().encode
-        self._last_status: tuple[PodStatus, PodStatus, Changes] = (PodStatus(), PodStatus(), {})
+        self._last_changes: deque[tuple[PodStatus, PodStatus, Changes]] = deque(maxlen=4)
 
     def watch(self, event: WatchEvent) -> bytes:
         """Return the line of one change, without its newline."""
@@ -168,17 +168,21 @@ class RowEncoder:
 
     def _put_pod_changes(self, row: Row, old: Pod, new: Pod) -> None:
         """Put what changed of a pod into a row; siblings go from one status to one other together."""
-        before, after, changes = self._last_status
-        if old.status is not before or new.status is not after:
-            before, after = old.status, new.status
-            changes = pod_status_changes(before, after) if before is not after else {}
-            self._last_status = (before, after, changes)
+        changes = self._status_changes(old.status, new.status) if new.status is not old.status else None
         if new.spec is not old.spec:
             spec_changes = pod_spec_changes(old.spec, new.spec)
             if spec_changes:
                 row["spec"] = spec_changes
         if changes:
             row["status"] = changes
+
+    def _status_changes(self, before: PodStatus, after: PodStatus) -> Changes:
+        for last_before, last_after, changes in self._last_changes:
+            if last_before is before and last_after is after:
+                return changes
+        changes = pod_status_changes(before, after)
+        self._last_changes.appendleft((before, after, changes))
+        return changes
 
 
 def blank(obj: Object) -> Object:
