@@ -110,9 +110,23 @@ def from_dict(doc: Mapping[str, Any]) -> Object:
         raise DecodeError("nested too deep") from None
     info = KINDS.get(kind)
     if info is not None and info.type.API_VERSION.rpartition("/")[0] == group_version.rpartition("/")[0]:
-        return convert(body, info.type)
+        return convert(_without_type_meta(body) if info.type is JobSet else body, info.type)
     meta = convert(body.pop("metadata", {}), ObjectMeta)
     return Unstructured(metadata=meta, type_name=kind, group_version=group_version, content=body)
+
+
+def _without_type_meta(body: Any) -> Any:
+    """Return a JobSet's body whose claim templates do not say of what kind they are: their type knows."""
+    policies = body["spec"].get("volumeClaimPolicies") if isinstance(body.get("spec"), dict) else None
+    if not isinstance(policies, list):
+        return body
+    for policy in policies:
+        claims = policy.get("templates") if isinstance(policy, dict) else None
+        for claim in claims if isinstance(claims, list) else ():
+            if isinstance(claim, dict):
+                claim.pop("apiVersion", None)
+                claim.pop("kind", None)
+    return body
 
 
 def to_dict(obj: Object) -> dict[str, Any]:

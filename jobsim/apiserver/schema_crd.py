@@ -44,6 +44,8 @@ _SCHEMA_TYPES: Mapping[str, str] = {
     "quantity": "integer,string",
     "int-or-string": "integer,string",
 }
+#: Floats below it are taken as integers (go-openapi swag IsFloat64AJSONInteger).
+_WHOLE_MAX = 2**53
 #: Errors after which no rule is evaluated.
 _BLOCKING = frozenset(
     {
@@ -139,7 +141,8 @@ def check_rules(
 def _value(
     value: Any, type_: Type, path: str, errors: list[FieldError], old: Any, field: Field | None = None
 ) -> None:
-    if old is not ABSENT and old == value and type(old) is type(value):
+    # The texts differ where Python finds 1 and True equal.
+    if old is not ABSENT and old == value and repr(old) == repr(value):
         return
     _check_type(value, type_, path, errors)
     if field is not None and field.spec:
@@ -189,19 +192,29 @@ def _check_type(value: Any, type_: Type, path: str, errors: list[FieldError]) ->
     if wanted is None:
         return
     found, number_format = _schema_info(value)
-    whole = isinstance(value, float) and value.is_integer()
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE_MAX
     fits = found in wanted.split(",") or (whole and "integer" in wanted)
     format_ = type_.go if type_.kind == "int" and type_.go != "int" else ""
     if not fits and format_ and found not in ("string", "array", "null"):
         text = f'{path} in body must be of type {format_}: "{number_format}"'
         errors.append(type_invalid(path, number_format, text))
     elif not fits:
-        text = f'{path} in body must be of type {wanted}: "{found}"'
-        errors.append(type_invalid(path, found, text))
+        errors.append(type_invalid(path, found, f'{path} in body must be of type {wanted}: "{found}"'))
+        if "," in wanted:
+            _check_any_of(value, type_, path, errors)
     if isinstance(value, int | float) and not isinstance(value, bool) and type_.kind == "int":
         _check_range(value, type_, path, errors)
     if isinstance(value, str):
         _check_text(value, type_, path, errors)
+
+
+def _check_any_of(value: Any, type_: Type, path: str, errors: list[FieldError]) -> None:
+    """Add what is said about a value that is neither a number nor a text: the first of both is told."""
+    found, _ = _schema_info(value)
+    errors.append(invalid("<nil>", "", f'"{path}" must validate at least one schema (anyOf)'))
+    errors.append(type_invalid(path, found, f'{path} in body must be of type integer: "{found}"'))
+    if found == "number":
+        _check_range(value, type_, path, errors)
 
 
 def _schema_info(value: Any) -> tuple[str, str]:
@@ -223,7 +236,8 @@ def _check_range(value: float, type_: Type, path: str, errors: list[FieldError])
     bound = 1 << (INT_BITS.get(type_.go, 64) - 1)
     if (isinstance(value, int) or value.is_integer()) and -bound <= value < bound:
         return
-    how = "(default format)" if type_.go == "int" else f"with format {type_.go}"
+    plain = type_.kind != "int" or type_.go == "int"
+    how = "(default format)" if plain else f"with format {type_.go}"
     text = f"Checked value must be of type integer {how} in {path}"
     errors.append(invalid("<nil>", "", text))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from jobsim.api.field import FieldError
@@ -82,14 +83,16 @@ def number_text(value: float) -> str:
     --------
     >>> number_text(1e20), number_text(1.5), number_text(2.0), number_text(1e21), number_text(1e-7)
     ('100000000000000000000', '1.5', '2', '1e+21', '1e-7')
+    >>> number_text(2**63 - 1), number_text(2**63)
+    ('9223372036854775807', '9223372036854776000')
     """
     if isinstance(value, int):
-        # Python refuses to print more than 4300 digits; a float has all that Go would keep.
-        value = value if abs(value) < 2**64 else float(value) if value.bit_length() < 1000 else 1e300
+        # Beyond int64 Go keeps a float.  Python refuses to print more than 4300 digits.
+        value = value if -(2**63) <= value < 2**63 else float(value) if value.bit_length() < 1000 else 1e300
     if isinstance(value, int):
         return str(value)
     if value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
+        return f"{Decimal(repr(value)):f}".removesuffix(".0")
     text = repr(value)
     mantissa, e, exponent = text.partition("e")
     if not e:

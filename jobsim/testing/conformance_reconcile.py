@@ -65,10 +65,15 @@ def _expected(expect: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "writes": writes,
         "events": list(expect.get("events") or []),
-        "requeueAfterSeconds": expect.get("requeueAfterSeconds"),
+        "requeueAfterSeconds": _whole_ns(expect.get("requeueAfterSeconds")),
         "error": expect["error"],
         **({"errorText": expect["errorText"]} if "errorText" in expect else {}),
     }
+
+
+def _whole_ns(seconds: Any) -> Any:
+    """Return seconds to the nanosecond: Go adds their fraction to whole seconds, which rounds otherwise."""
+    return round(seconds * SECOND) / SECOND if isinstance(seconds, float) else seconds
 
 
 def _got(

@@ -131,7 +131,17 @@ CRD_ERRORS: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "plain integer overflow",
         {"coordinator": {"replicatedJob": "w", "jobIndex": 1e20}},
-        [out_of_range("spec.coordinator.jobIndex", "(default format)")],
+        [
+            mistyped("spec.coordinator.jobIndex", "integer", "number"),
+            out_of_range("spec.coordinator.jobIndex", "(default format)"),
+            UNCHECKED,
+        ],
+    ),
+    ("the last whole float", {"coordinator": {"replicatedJob": "w", "jobIndex": 2.0**53 - 1}}, []),
+    (
+        "beyond the last whole float",
+        {"coordinator": {"replicatedJob": "w", "jobIndex": 2.0**53}},
+        [mistyped("spec.coordinator.jobIndex", "integer", "number"), UNCHECKED],
     ),
     (
         "null for a list",

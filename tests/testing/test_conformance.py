@@ -90,6 +90,16 @@ def waiting_for_its_end() -> dict[str, Any]:
     return reconcile_case(finished, expect={"requeueAfterSeconds": 19.5})
 
 
+def waiting_part_of_a_second() -> dict[str, Any]:
+    """Go adds the fraction to the whole seconds: 7 + 0.613, which is not 7.613."""
+    case = waiting_for_its_end()
+    return {
+        **case,
+        "now": "2026-01-05T00:00:22.387Z",
+        "expect": {**case["expect"], "requeueAfterSeconds": 7 + 0.613},
+    }
+
+
 def suspending() -> dict[str, Any]:
     suspended = {**job(2, suspend=True)}
     return reconcile_case(
@@ -263,6 +273,7 @@ OURS: list[Callable[[], dict[str, Any]]] = [
     gone,
     panicking,
     waiting_for_its_end,
+    waiting_part_of_a_second,
     suspending,
     scaling,
     scaling_to_nothing,

@@ -186,11 +186,14 @@ def _undecodable(doc: Document, err: GoError, *under: str) -> DocumentError:
 
 
 def _decode_meta(doc: Document) -> tuple[dict[str, Any], list[Path]]:
-    """Return a document's metadata decoded, and the fields of it that nobody knows."""
+    """Return a document's metadata decoded, and the fields of it that nobody knows.
+
+    The server decodes it from a map that it has printed again, so its fields come sorted.
+    """
     meta_type = TYPES.get("meta.ObjectMeta")
     meta = doc.get("metadata")
     try:
-        decoded = schema_go.decode({} if meta is None else meta, meta_type)
+        decoded = schema_go.decode({} if meta is None else meta, meta_type, ordered=False)
     except GoError as err:
         raise _undecodable(doc, err, "metadata") from None
     return decoded, [("metadata", *path) for path in unknown_fields(meta, meta_type)]

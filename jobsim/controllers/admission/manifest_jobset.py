@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobsim.api import codec
+from jobsim.api._struct import replace
 from jobsim.api.field import FieldError
 from jobsim.api.jobset import JobSet, JobSetStatus
 from jobsim.api.meta import Object
@@ -41,17 +42,16 @@ def create_jobset(doc: Document, reader: Reader, gates: Gates, suffix: Callable[
     """
     doc = _mutated(doc)
     doc = {key: value for key, value in without_system_meta(doc).items() if key != "status"}
-    jobset = with_name(as_object(doc), suffix)
-    doc["metadata"]["name"] = jobset.name
-    errors = check_meta(jobset.metadata, "JobSet", Known())
+    meta = with_name(as_object({**doc, "spec": {}}), suffix).metadata
+    doc["metadata"]["name"] = meta.name
+    errors = check_meta(meta, "JobSet", Known())
     errors += schema_crd.check(doc, CRDS[gates.version])
     errors += schema_crd.check_rules(doc, JOBSET, errors)
     if errors:
-        raise invalid_object("JobSet", jobset.name, errors)
-    assert isinstance(jobset, JobSet)
-    errors = jobset_validate.create_errors(jobset, reader, gates)
+        raise invalid_object("JobSet", meta.name, errors)
+    errors = jobset_validate.create_errors(_go_object(doc).with_meta(namespace=meta.namespace), reader, gates)
     if errors:
-        raise _refused(jobset.name, errors)
+        raise _refused(doc, meta.name, errors)
     return doc
 
 
@@ -59,7 +59,8 @@ def _mutated(doc: Document) -> dict[str, Any]:
     """Return a document as the mutating webhook leaves it: Go's round trip, and its defaults.
 
     The patch keeps what Go alone would leave out (``maxRestarts: 0``); fields without omitempty
-    appear with their zero, quantities in canonical form.
+    appear with their zero, quantities in canonical form.  There is no patch, and so nothing of that,
+    when every default is there already (controller-runtime pkg/webhook/admission/defaulter_custom.go).
     """
     try:
         decoded = schema_go.decode(doc, JOBSET, ordered=False)
@@ -68,7 +69,7 @@ def _mutated(doc: Document) -> dict[str, Any]:
     jobset = as_object(_merged(doc, decoded))
     assert isinstance(jobset, JobSet)
     before, after = codec.to_dict(jobset), codec.to_dict(jobset_default.default(jobset))
-    changed = _overlaid(_merged(doc, decoded), before, after)
+    changed = doc if before == after else _overlaid(_merged(doc, decoded), before, after)
     return {**schema_crd.defaulted(changed, JOBSET), "metadata": doc["metadata"]}
 
 
@@ -122,7 +123,7 @@ def update_jobset(doc: Document, old: Document, gates: Gates) -> dict[str, Any]:
     new, was = _go_object(doc), _go_object(old)
     errors = jobset_update.update_errors(new, was, gates)
     if errors:
-        raise _refused(name, errors)
+        raise _refused(doc, name, errors)
     return doc
 
 
@@ -182,15 +183,27 @@ def _go_object(doc: Document) -> JobSet:
     return jobset
 
 
-def _refused(name: str, errors: Sequence[FieldError]) -> ApiError:
+def _refused(doc: Document, name: str, errors: Sequence[FieldError]) -> ApiError:
     """Return the validating webhook's refusal, with lists and objects printed as Go prints them."""
-    shown = [_as_go_prints(error) for error in errors]
+    given = doc.get("spec", {}).get("replicatedJobs")
+    shown = [_as_go_prints(error, given) for error in errors]
     return invalid_object("JobSet", name, shown, prefix=VALIDATING)
 
 
-def _as_go_prints(error: FieldError) -> FieldError:
-    if not error.composite or error.path != "spec.replicatedJobs" or error.value is None:
+def _as_go_prints(error: FieldError, given: Any) -> FieldError:
+    if error.path != "spec.replicatedJobs" or error.value is None:
         return error
-    decoded = schema_go.decode(json.loads(error.value), TYPES.get("[]jobset.ReplicatedJob"))
-    value = go_json(decoded, sort=False) if decoded else "null"
-    return FieldError(path=error.path, kind=error.kind, detail=error.detail, value=value, composite=True)
+    decoded = schema_go.decode(json.loads(error.value), TYPES.get("[]jobset.ReplicatedJob"), ordered=False)
+    value = go_json(_with_empty_lists(decoded or None, given), sort=False)
+    return replace(error, value=value)
+
+
+def _with_empty_lists(printed: Any, given: Any) -> Any:
+    """Return data as Go prints it with the lists that were given empty; typed forms leave these out."""
+    if printed is None and given == []:
+        return []
+    if isinstance(printed, dict) and isinstance(given, Mapping):
+        return {key: _with_empty_lists(item, given.get(key)) for key, item in printed.items()}
+    if isinstance(printed, list) and isinstance(given, list) and len(printed) == len(given):
+        return [_with_empty_lists(*items) for items in zip(printed, given, strict=True)]
+    return printed
