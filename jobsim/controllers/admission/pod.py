@@ -10,6 +10,7 @@ priority, serviceaccount.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,16 @@ DEFAULT_SERVICE_ACCOUNT = "default"
 FILE_MODE = 420
 _NOT_READY = "node.kubernetes.io/not-ready"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
+_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_PART = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+#: distribution/reference regexp.go ReferenceRegexp, and the 64 hexadecimal digits that are none.
+_REFERENCE = re.compile(
+    rf"(?:(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
+    r"(?::(?P<tag>\w[\w.-]{0,127}))?"
+    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
+    re.ASCII,
+)
+_IDENTIFIER = re.compile("[a-f0-9]{64}")
 _TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -96,10 +107,11 @@ def _container(container: Container) -> Container:
 
 
 def _tag(image: str) -> str:
-    """Return an image's tag; none and no digest means latest."""
-    name, at, _digest = image.partition("@")
-    _, colon, tag = name.rpartition("/")[2].partition(":")
-    return tag if colon else "" if at else "latest"
+    """Return an image's tag; no tag and no digest means latest, and what is no reference has no tag."""
+    match = _REFERENCE.fullmatch(image)
+    if match is None or _IDENTIFIER.fullmatch(image) is not None:
+        return ""
+    return match["tag"] or ("" if match["digest"] else "latest")
 
 
 def _probe(probe: Probe) -> Probe:

@@ -56,6 +56,12 @@ def pod_errors(spec: PodSpec) -> list[FieldError]:
     if spec.node_name and spec.scheduling_gates:
         why = "cannot be set until all schedulingGates have been cleared"
         errors.append(forbidden("spec.nodeName", why))
+    for field, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
+        for i, container in enumerate(containers):
+            # A template may have it: then each of its pods is refused.
+            if container.image != container.image.strip():
+                why = "must not have leading or trailing whitespace"
+                errors.append(invalid(f"spec.{field}[{i}].image", container.image, why))
     return errors
 
 

@@ -13,10 +13,12 @@ import pytest
 from jobsim.api import codec
 from jobsim.api._struct import Time, replace
 from jobsim.api.core import PriorityClass
+from jobsim.api.gofmt import quote
 from jobsim.api.meta import ObjectMeta, OwnerReference, Unstructured
 from jobsim.api.pod import Pod
 from jobsim.apiserver.table import ObjectTable
 from jobsim.controllers.admission.pipeline import Admission
+from jobsim.controllers.admission.pod_validate import pod_errors, template_spec_errors
 from jobsim.controllers.admission.references import missing_references
 from jobsim.controllers.jobset import Gates
 from jobsim.errors import ApiError
@@ -73,10 +75,27 @@ def test_what_every_pod_gets() -> None:
         ("a:1", "IfNotPresent"),
         ("host:5000/a", "Always"),
         ("a@sha256:" + "0" * 64, "IfNotPresent"),
+        ("a:latest@sha256:" + "0" * 64, "Always"),
+        ("A/b", "Always"),
+        # What is no reference has no tag, so not this one either.
+        *[(image, "IfNotPresent") for image in ("A", "img-", "a..b", "a b", "a:", "0" * 64, "a//b", "A_B/c")],
     ],
 )
 def test_pull_policies_follow_the_tag(image: str, policy: str) -> None:
     assert created(make(**container(image=image))).spec.containers[0].image_pull_policy == policy
+
+
+@pytest.mark.parametrize("image", [" a", "a ", "\t"])
+def test_spaces_around_an_image_are_found_in_pods_only(image: str) -> None:
+    """A template may have them: the Job is made, and each of its pods is refused."""
+    spec = created(make()).spec
+    spec = replace(spec, containers=(replace(spec.containers[0], image=image),))
+    found = pod_errors(spec)
+    why = "must not have leading or trailing whitespace"
+    assert [error.text for error in found] == [
+        f"spec.containers[0].image: Invalid value: {quote(image)}: {why}"
+    ]
+    assert template_spec_errors(spec, "spec") == []
 
 
 def test_lost_nodes_are_tolerated_for_300_s() -> None:
