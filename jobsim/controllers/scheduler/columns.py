@@ -166,6 +166,11 @@ class PortTable:
         return [number for number, ips in nodes.items() if ip in ips or "0.0.0.0" in ips]
 
 
+def clash(one: Port, other: Port) -> bool:
+    """Tell whether two host ports (host IP, protocol, port) cannot be on one node."""
+    return one[1:] == other[1:] and (one[0] == other[0] or "0.0.0.0" in (one[0], other[0]))
+
+
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
     """Tell whether a toleration covers a taint.
 

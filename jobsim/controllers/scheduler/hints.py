@@ -2,13 +2,14 @@
 
 Source: kubernetes pkg/scheduler/eventhandlers.go, backend/queue (events), the plugins' EventsToRegister and
 queueing hint functions.
-Differs: a placed pod that goes also wakes those that *its* anti-affinity kept out; upstream's hint looks
-at the waiting pod's own terms alone and leaves such pods to the five-minute flush.
+A hint may be wrong, as upstream's are: a pod with two anti-affinity terms is not woken by the going of a
+pod that matches one of them, and labels of namespaces are not looked at.  Such pods wait for the
+five-minute flush (K-SCH-04).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from jobsim.api.core import Node
@@ -17,7 +18,7 @@ from jobsim.api.pod import Pod
 from jobsim.api.quantity import QuantityError, parse
 from jobsim.api.selectors import matches_expressions, matches_map, meets
 from jobsim.api.watch import WatchEvent
-from jobsim.controllers.scheduler.columns import HARD_EFFECTS, untolerated
+from jobsim.controllers.scheduler.columns import HARD_EFFECTS, clash, untolerated
 from jobsim.controllers.scheduler.filters import (
     FIT,
     INTER_POD_AFFINITY,
@@ -34,7 +35,7 @@ from jobsim.controllers.scheduler.static_filters import (
     required_affinity,
     tolerates_cordon,
 )
-from jobsim.controllers.scheduler.terms import matches
+from jobsim.controllers.scheduler.terms import Question, matches
 from jobsim.controllers.scheduler.views import PodView, view_of
 
 Change = Literal["pod-added", "pod-updated", "pod-deleted", "node-added", "node-updated", "node-deleted"]
@@ -130,7 +131,7 @@ def may_help(plugin: str, view: PodView, event: ClusterEvent, namespaces: Mappin
         return pod_hint is not None and pod_hint(view, event, namespaces)
     if event.node is None:
         # A domain that is gone may lower the global minimum that skew is measured from.
-        return plugin == SPREAD
+        return plugin == SPREAD and event.old_node is not None and _in_domains(view, event.old_node)
     node_hint = _NODE_HINTS.get(plugin)
     return node_hint is not None and node_hint(view, event.node, event.old_node)
 
@@ -146,16 +147,14 @@ def _fit_after_pod(view: PodView, event: ClusterEvent, namespaces: Mapping[str, 
 def _ports_after_pod(view: PodView, event: ClusterEvent, namespaces: Mapping[str, Labels]) -> bool:
     if event.change != "pod-deleted":
         return False
-    freed = [(protocol, port) for _, protocol, port in event.view.request.ports]
-    return any((protocol, port) in freed for _, protocol, port in view.request.ports)
+    return any(clash(freed, wanted) for freed in event.view.request.ports for wanted in view.request.ports)
 
 
 def _spread_after_pod(view: PodView, event: ClusterEvent, namespaces: Mapping[str, Labels]) -> bool:
-    found = constraints(view, "DoNotSchedule")
-    for pod in (event.view, event.old_view):
-        if pod is not None and any(
-            matches(one.question, pod.namespace, pod.labels, namespaces) for one in found
-        ):
+    pod, old = event.view, event.old_view
+    for one in constraints(view, "DoNotSchedule"):
+        now = matches(one.question, pod.namespace, pod.labels, namespaces)
+        if now != (old is not None and matches(one.question, old.namespace, old.labels, namespaces)):
             return True
     return False
 
@@ -163,26 +162,17 @@ def _spread_after_pod(view: PodView, event: ClusterEvent, namespaces: Mapping[st
 def _affinity_after_pod(view: PodView, event: ClusterEvent, namespaces: Mapping[str, Labels]) -> bool:
     pod, old = event.view, event.old_view
     if event.change == "pod-added":
-        return _near(view, pod, namespaces)
+        return _all_match(view.affinity, pod)
     if event.change == "pod-updated" and old is not None:
-        if _near(view, pod, namespaces) and not _near(view, old, namespaces):
+        if _all_match(view.affinity, pod) and not _all_match(view.affinity, old):
             return True
-        return _apart(view, old, namespaces) and not _apart(view, pod, namespaces)
-    return _apart(view, pod, namespaces)
+        return _all_match(view.anti_affinity, old) and not _all_match(view.anti_affinity, pod)
+    return _all_match(view.anti_affinity, pod) or _all_match(pod.anti_affinity, view)
 
 
-def _near(view: PodView, other: PodView, namespaces: Mapping[str, Labels]) -> bool:
-    """Tell whether another pod matches all of a pod's affinity terms."""
-    return bool(view.affinity) and all(
-        matches(question, other.namespace, other.labels, namespaces) for question in view.affinity
-    )
-
-
-def _apart(view: PodView, other: PodView, namespaces: Mapping[str, Labels]) -> bool:
-    """Tell whether anti-affinity stands between two pods, either one's."""
-    return any(
-        matches(question, other.namespace, other.labels, namespaces) for question in view.anti_affinity
-    ) or any(matches(question, view.namespace, view.labels, namespaces) for question in other.anti_affinity)
+def _all_match(terms: Sequence[Question], pod: PodView) -> bool:
+    """Tell whether there are terms and a pod matches all of them, whatever labels its namespace has."""
+    return bool(terms) and all(matches(term, pod.namespace, pod.labels, {}) for term in terms)
 
 
 _POD_HINTS: Mapping[str, PodHint] = {
@@ -254,19 +244,31 @@ def _ports_on_node(view: PodView, node: Node, old: Node | None) -> bool:
 
 
 def _spread_on_node(view: PodView, node: Node, old: Node | None) -> bool:
+    if old is None:
+        return _in_domains(view, node)
+    if _in_domains(view, node) != _in_domains(view, old):
+        return True
     keys = [one.topology_key for one in constraints(view, "DoNotSchedule")]
-    return _new_domain(keys, node, old)
+    before, after = old.metadata.labels, node.metadata.labels
+    moved = any(before.get(key) != after.get(key) for key in keys)
+    return _in_domains(view, node) and (moved or old.spec.taints != node.spec.taints)
+
+
+def _in_domains(view: PodView, node: Node) -> bool:
+    """Tell whether a node has the topology keys of all hard spread constraints of a pod."""
+    return all(one.topology_key in node.metadata.labels for one in constraints(view, "DoNotSchedule"))
 
 
 def _affinity_on_node(view: PodView, node: Node, old: Node | None) -> bool:
-    keys = [q.shape.topology_key for q in (*view.affinity, *view.anti_affinity)]
-    return old is None or _new_domain(keys, node, old)
-
-
-def _new_domain(keys: list[str], node: Node, old: Node | None) -> bool:
-    """Tell whether a node is new in a domain of one of the keys (or left one)."""
-    before = old.metadata.labels if old is not None else {}
-    return any(node.metadata.labels.get(key) != before.get(key) for key in keys)
+    after = node.metadata.labels
+    wanted = [question.shape.topology_key for question in view.affinity]
+    shunned = [question.shape.topology_key for question in view.anti_affinity]
+    if old is None:
+        return bool(shunned) or any(key in after for key in wanted)
+    before = old.metadata.labels
+    return any(key in after and before.get(key) != after[key] for key in wanted) or any(
+        key in before and after.get(key) != before[key] for key in shunned
+    )
 
 
 _NODE_HINTS: Mapping[str, NodeHint] = {

@@ -300,7 +300,7 @@ def test_a_freed_port_wakes_who_wants_it() -> None:
 
 
 def test_a_pod_whose_anti_affinity_kept_others_out_wakes_them() -> None:
-    """Differs from upstream's hint on purpose: FIDELITY."""
+    """K-SCH-08: the hint looks at the terms of both."""
     queue = SchedulingQueue()
     kept_out = make_pod("out", labels={"app": "x"})
     rejected(queue, kept_out, 0, plugins=("InterPodAffinity",))
