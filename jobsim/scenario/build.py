@@ -88,6 +88,7 @@ def build(
     notes = [f"left out, because it has no name and so is no object: {kind}" for kind in left_out]
     if scenario.gates.in_place_restart:
         notes += without_agent(scenario.manifests)
+    notes += _never_written(scenario)
     return setup, (*scenario.notes, *notes, *failures.notes, *([nodes.note] if nodes.note else ()))
 
 
@@ -115,6 +116,19 @@ def _workload(spec: model.WorkloadSpec) -> Workload:
         levels=tuple(_levels(spec.checkpoint)),
         on_termination=spec.checkpoint is not None and spec.checkpoint.on_termination,
     )
+
+
+def _never_written(scenario: Scenario) -> Iterator[str]:
+    """Yield a sentence for each level of a checkpoint whose first write never comes."""
+    for i, spec in enumerate(scenario.workloads):
+        work = _workload(spec)
+        ends = [ns for ns in (work.steps * work.step_ns, scenario.until) if ns]
+        listed = 0 if spec.checkpoint is None else len(spec.checkpoint.levels)
+        for level in range(len(work.levels)):
+            if ends and work.interval_steps(level) * work.step_ns >= min(ends):
+                where = f"checkpoint.levels[{level}]" if level < listed else "checkpoint"
+                text = "every is as long as all there is to do: it is never written"
+                yield f"workloads[{i}].{where}: {text}"
 
 
 def _levels(spec: model.CheckpointSpec | None) -> Iterator[Checkpoint]:

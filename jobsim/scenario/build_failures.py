@@ -75,6 +75,10 @@ class Failures:
                 self._trace(i, spec)
             case model.Maintenance(maintenance=plan):
                 self._within(i, "maintenance", plan.every)
+                self._few(i, "maintenance", 1, plan.every)
+                most = len(places.in_pool(self._machines, plan.pool))
+                if plan.nodes > most > 0:
+                    self._error(i, "maintenance", f"nodes: {plan.nodes} at a time (at most {most}: the pool)")
                 key = self._key(f"maintenance/{plan.pool}")
                 self.plans.append(
                     plans.Maintenance(
@@ -160,7 +164,7 @@ class Failures:
         names = {name for m in machines for name in (m.name, *_domains(m))}
         wrong = unknown_entity(spec.rows, names.__contains__, len(machines))
         if wrong:
-            self._error(i, "trace", f"{spec.trace}: {wrong} (as many and such as the fleet has)")
+            self._error(i, "trace", f"{spec.trace}:{wrong} (as many and such as the fleet has)")
             return
         for row in spec.rows:
             fault = _fault(spec, row.effect, cause=row.cause or "trace", factor=row.factor)

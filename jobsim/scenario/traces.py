@@ -171,6 +171,6 @@ def unknown_entity(rows: Sequence[TraceRow], names: Callable[[str], bool], count
     """Return what is wrong with the first row that names nothing of the fleet, or nothing."""
     for row in rows:
         if isinstance(row.entity, str) and not names(row.entity):
-            return f'line {row.line}: no node, rack or block "{row.entity}"'
+            return f'{row.line}: no node, rack or block "{row.entity}"'
     most = max((row.entity for row in rows if isinstance(row.entity, int)), default=-1) + 1
-    return f"{most} nodes fail in it, the fleet has {count}" if most > count else ""
+    return f" {most} nodes fail in it, the fleet has {count}" if most > count else ""

@@ -102,7 +102,7 @@ def test_wrong_events(text: str, error: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "error"),
     [
-        ("t.csv", HEAD + "5,h-7,,\n", 'failures[0].trace: t.csv: line 2: no node, rack or block "h-7"'),
+        ("t.csv", HEAD + "5,h-7,,\n", 'failures[0].trace: t.csv:2: no node, rack or block "h-7"'),
         (
             "t.json",
             events(*((str(i), 1, "fault_start", "GPU") for i in range(3))),
@@ -137,3 +137,45 @@ def test_maintenance_that_never_comes_is_said() -> None:
     )
     _, notes = build(scenario, strict=False, check_invariants=False)
     assert notes == ("failures[0].maintenance never happens: the run ends before its first time",)
+
+
+@pytest.mark.parametrize(
+    ("plan", "error"),
+    [
+        ({"every": "1ms", "duration": "1s"}, r"maintenance: means about 3e\+09 failures in 30 days"),
+        (
+            {"every": "1h", "duration": "1s", "nodes": 3},
+            r"maintenance: nodes: 3 at a time \(at most 2: the pool\)",
+        ),
+    ],
+)
+def test_maintenance_that_cannot_be(plan: dict[str, object], error: str) -> None:
+    scenario = Scenario(
+        fleet=[{"pool": "h", "shape": "cpu-16", "nodes": 2}], failures=[{"maintenance": plan}]
+    )
+    with pytest.raises(InputErrors, match=error):
+        build(scenario, strict=False, check_invariants=False)
+
+
+@pytest.mark.parametrize(
+    ("work", "checkpoint", "until", "where"),
+    [
+        ({"useful": "1h"}, {"every": "2h"}, None, ["checkpoint"]),
+        ({"useful": "9h"}, {"every": "2h"}, "90m", ["checkpoint"]),
+        ({"steps": 100}, {"every": {"steps": 101}}, None, ["checkpoint"]),
+        ({"steps": 100}, {"every": {"steps": 100}}, None, ["checkpoint"]),
+        ({"steps": 100}, {"every": {"steps": 99}}, None, []),
+        ({"useful": "1h"}, {"levels": [{"every": "1m"}, {"every": "1h"}]}, None, ["checkpoint.levels[1]"]),
+    ],
+)
+def test_checkpoints_that_are_never_written_are_said(
+    work: dict[str, object], checkpoint: dict[str, object], until: str | None, where: list[str]
+) -> None:
+    scenario = Scenario(
+        fleet=[{"pool": "h", "shape": "cpu-16", "nodes": 2}],
+        workloads=[{"match": {"jobset": "a"}, "step": "10s", **work, "checkpoint": checkpoint}],
+        until=until,
+    )
+    _, notes = build(scenario, strict=False, check_invariants=False)
+    text = "every is as long as all there is to do: it is never written"
+    assert list(notes) == [f"workloads[0].{path}: {text}" for path in where]

@@ -108,6 +108,11 @@ def _node_failure(**fields: Any) -> NodeFailure:
     return made
 
 
+def _stands_still(law: laws.Law) -> bool:
+    """Tell whether a law is zero, or so often zero that a thousand in a row come to pass."""
+    return laws.mean(law) < 1 or not any(laws.quantile(law, (i + 0.5) / 200) for i in range(198))
+
+
 def _process(**fields: Any) -> FailureProcess:
     default = "pod-fails" if "component" in fields else "crash"
     if "mtbf" in fields and "law" in fields:
@@ -118,8 +123,8 @@ def _process(**fields: Any) -> FailureProcess:
         _look_up(fields)
     if "component" in fields and "per" not in fields:
         raise ValueError("per is missing (one of accelerator, node, rack, block, link)")
-    if laws.mean(fields["law"]) < 1:
-        raise ValueError("its law leaves no time between failures (a mean above zero)")
+    if _stands_still(fields["law"]):
+        raise ValueError("its law leaves no time between failures (a mean above zero; few draws of zero)")
     if fields.get("per") == "link" and fields.get("effect", ("", None))[0] == "degrade":
         fields["effect"] = ("degrade-link", fields["effect"][1])
     made: FailureProcess = _with_effect(fields, FailureProcess, default)
@@ -195,8 +200,8 @@ def _trace(**fields: Any) -> FailureTrace:
 def _spot(**fields: Any) -> SpotPlan:
     if "mtbf" in fields:
         fields["law"] = Exponential(mean=fields.pop("mtbf"))
-    if laws.mean(fields["law"]) < 1:
-        raise ValueError("its law leaves no time between two reclaims (a mean above zero)")
+    if _stands_still(fields["law"]):
+        raise ValueError("its law leaves no time between two reclaims (a mean above zero; few draws of zero)")
     return SpotPlan(**fields)
 
 
