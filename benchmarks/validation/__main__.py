@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.table import table
-from benchmarks.validation import held_out, network, reliability, shapes, training
+from benchmarks.validation import held_out, network, published, reliability, shapes, training
 
 PARTS: dict[str, ModuleType] = {
     "network": network,
@@ -21,9 +21,10 @@ PARTS: dict[str, ModuleType] = {
     "training": training,
     "shapes": shapes,
     "reliability": reliability,
+    "published": published,
 }
 #: Parts that simulate: minutes instead of seconds.
-SLOW = ("reliability",)
+SLOW = ("reliability", "published")
 
 
 def main() -> int:

@@ -1,12 +1,15 @@
-"""Closed forms of fleets: spares, racks that fail as one, start-up as a maximum, queues."""
+"""Closed forms of fleets: spares, racks that fail as one, start-up as a maximum."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.validation import reliability_runs as runs
 from benchmarks.validation.reliability_runs import Case
+from jobsim.laws import Exponential, Fixed, Lognormal, quantile
+from jobsim.rng import uniform
 from jobsim.units import DAY, HOUR, SECOND
 
 RSC = 0.0065
@@ -17,7 +20,6 @@ def cases() -> Iterator[Case]:
     yield from _spares()
     yield from _correlated()
     yield from _start_up()
-    yield from _queues()
 
 
 def erlang_b(servers: int, load: float) -> float:
@@ -30,17 +32,18 @@ def erlang_b(servers: int, load: float) -> float:
 
 def _spares() -> Iterator[Case]:
     load = 2048 * RSC
-    for hours, reps in ((1, 12), (4, 12), (24, 12)):
+    for hours, reps in ((1, 12), (4, 12), (24, 12), (72, 12)):
         up = 1 / (1 + RSC * hours / 24)
         yield Case(
             f"D1 nodes down of 2,048, repair {hours} h", 2048 * (1 - up), lambda h=hours, k=reps: _down(h, k)
         )
-    for spares in (8, 12, 16, 20):
+    for spares in (8, 12, 16, 20, 24):
         yield Case(
             f"D2 stalled share, {spares} cold spares",
             erlang_b(spares + 1, load),
             lambda s=spares: [
-                runs.stalls(seed, 2048, s, RSC, DAY, 150 * DAY)[0] / (150 * DAY) for seed in range(12)
+                runs.stalls(seed, 2048, s, RSC, Fixed(value=DAY), 150 * DAY)[0] / (150 * DAY)
+                for seed in range(12)
             ],
         )
     yield Case(
@@ -48,13 +51,15 @@ def _spares() -> Iterator[Case]:
         erlang_b(4, 2.0),
         lambda: [_pod_and_spares(seed) for seed in range(10)],
     )
-    for spares, expected in ((24, 0.6785668), (28, 0.9709713)):
+    for spares, expected in ((20, 0.0695319), (24, 0.6785668), (28, 0.9709713), (32, 0.9987976)):
         yield Case(
             f"D8 30 days without a stall, {spares} spares",
             expected,
             lambda s=spares: [
-                float(runs.stalls(seed, 2048, s, RSC, DAY, 30 * DAY)[1] == 0) for seed in range(100)
+                float(runs.stalls(seed, 2048, s, RSC, Exponential(mean=DAY), 30 * DAY)[1] == 0)
+                for seed in range(100)
             ],
+            sd=math.sqrt(expected * (1 - expected)),
         )
 
 
@@ -96,20 +101,26 @@ def _pod_and_spares(seed: int) -> float:
 
 
 def _correlated() -> Iterator[Case]:
-    for name, racks in (("packed in 16 racks", 16), ("one node a rack", 256)):
-        rate = 256 * RSC + racks * 0.002
-        yield Case(f"E1 job failures a day, {name}", rate, lambda k=racks: _job_failures(k))
+    for nodes, racks, name in (
+        (256, 16, "256 nodes packed in 16 racks"),
+        (256, 8, "256 nodes packed in 8 racks"),
+        (256, 256, "256 nodes, one a rack"),
+        (2048, 128, "2,048 nodes packed in 128 racks"),
+        (2048, 2048, "2,048 nodes, one a rack"),
+    ):
+        rate = nodes * RSC + racks * 0.002
+        yield Case(f"E1 job failures a day, {name}", rate, lambda n=nodes, k=racks: _job_failures(n, k))
     yield Case("E2 nodes down, racks of 16 fail too", 17.68, lambda: [m for m, _ in _joint()])
     yield Case("E2 their variance", 80.08, lambda: [v for _, v in _joint()])
 
 
-def _job_failures(racks: int) -> list[float]:
+def _job_failures(count: int, racks: int) -> list[float]:
     found = []
     for seed in range(12):
-        nodes = runs.clocks(seed, runs.daily(RSC), 256)
-        domains = runs.clocks(seed, runs.daily(0.002), 256, per="rack", rack_size=256 // racks)
-        count = sum(1 for c in (nodes, domains) for _, _, up in runs.outages(c, 60 * DAY, 0) if up > 0)
-        found.append(count / 60)
+        nodes = runs.clocks(seed, runs.daily(RSC), count)
+        domains = runs.clocks(seed, runs.daily(0.002), count, per="rack", rack_size=count // racks)
+        failures = sum(1 for c in (nodes, domains) for _, _, up in runs.outages(c, 60 * DAY, 0) if up > 0)
+        found.append(failures / 60)
     return found
 
 
@@ -134,45 +145,61 @@ def _joint() -> list[tuple[float, float]]:
 
 
 def _start_up() -> Iterator[Case]:
-    for count, expected, reps in ((64, 40.78, 24), (512, 50.16, 10)):
-        yield Case(f"F1 all of {count} pods started [s]", expected, lambda n=count, k=reps: _slowest(n, k))
+    lognormal = {"lognormal": {"median": 20, "sigma": 0.3}}
+    for count, expected, reps in ((64, 40.78339, 24), (512, 50.16073, 12), (5000, 60.55959, 6)):
+        yield Case(
+            f"F1 all of {count:,} pods started [s]",
+            expected,
+            lambda n=count, k=reps: _slowest(n, lognormal, k),
+        )
+    alone = "the draws alone: no ring of as many pods, often enough"
+    for count, expected in ((15_000, 65.68583), (50_000, 71.41474)):
+        yield Case(f"F1 slowest of {count:,} starts [s]", expected, lambda n=count: _draws(n), alone)
+    for count, reps in ((64, 24), (512, 12)):
+        harmonic = math.fsum(1 / i for i in range(1, count + 1))
+        yield Case(
+            f"F1 the same, {count:,} exponential starts [s]",
+            20 * harmonic,
+            lambda n=count, k=reps: _slowest(n, runs.exponential(20), k),
+        )
+    for count, rate in ((3750, 58), (3750, 266), (15_000, 290)):
+        yield Case(
+            f"F2 {count:,} pods bound at {rate} a second [s]",
+            (count - 1) * round(SECOND / rate) / SECOND,
+            lambda n=count, r=rate: [_placed(n, r)],
+            "the first is bound at once",
+        )
 
 
-def _slowest(count: int, reps: int) -> list[float]:
+def _slowest(count: int, start: Mapping[str, Any], reps: int) -> list[float]:
     found = []
     for seed in range(reps):
         recorder, end = runs.run(
             seed=seed,
             manifests=[runs.jobset(count)],
-            fleet=[{"pool": "n", "shape": {"cpu": count, "memory": "64Gi", "pods": 600}, "nodes": 1}],
-            pods=[{"match": {}, "start": {"lognormal": {"median": 20, "sigma": 0.3}}, "run": 60}],
+            fleet=[{"pool": "n", "shape": {"cpu": count, "memory": "64Gi", "pods": 10_000}, "nodes": 1}],
+            pods=[{"match": {}, "start": dict(start), "run": 60}],
         )
         total = runs.only(recorder).ledger.total(end)
         found.append(total["starting"] / SECOND)
     return found
 
 
-def _queues() -> Iterator[Case]:
-    """Bare pods on one node: a place each, services of 1000 s on average."""
-    unit = 1000.0
-    rows: tuple[tuple[str, int, float, Any, float, int], ...] = (
-        ("C1 M/M/1", 1, 0.8, runs.exponential(unit), 4.0, 1),
-        ("C2 M/M/2", 2, 1.6, runs.exponential(unit), 1.777778, 1),
-        ("C2 M/M/8", 8, 6.4, runs.exponential(unit), 0.286028, 1),
-        ("C4 M/D/1", 1, 0.8, unit, 2.0, 1),
-        # Batches of five a tenth as often: W = 6, less the service.
-        ("C8 batches of 5, M/1", 1, 0.1, runs.exponential(unit), 5.0, 5),
+def _draws(count: int) -> list[float]:
+    law = Lognormal(median=20 * SECOND, sigma=0.3)
+    return [
+        max(quantile(law, uniform(seed, "start", pod)) for pod in range(count)) / SECOND for seed in range(16)
+    ]
+
+
+def _placed(count: int, rate: int) -> float:
+    """Return when the last of some pods that are there from the beginning is bound, s."""
+    limits = {**runs.UNLIMITED, "scheduler": {"podsPerSecond": rate}}
+    recorder, _ = runs.run(
+        control=limits,
+        until="10m",
+        manifests=[runs.jobset(count)],
+        fleet=[{"pool": "n", "shape": {"cpu": 100, "memory": "64Gi", "pods": 110}, "nodes": -(-count // 50)}],
+        pods=[{"match": {}, "start": 0, "run": "forever"}],
     )
-    for name, servers, rate, service, wait, batch in rows:
-        arrivals = {"mean_ns": round(unit / rate * SECOND), "batch": batch}
-        yield Case(
-            f"{name}: mean wait [services]",
-            wait,
-            lambda a=arrivals, s=service, c=servers: [_mean_wait(a, s, c, seed) / unit for seed in range(12)],
-        )
-
-
-def _mean_wait(arrivals: dict[str, Any], service: Any, servers: int, seed: int) -> float:
-    """Mean wait of the later of 1,200 pods: the first fifth is the warm-up."""
-    found = runs.waits(arrivals, service, servers, 1200, seed)[240:]
-    return sum(found) / len(found)
+    return max(life.bound for life in recorder.pods) / SECOND
