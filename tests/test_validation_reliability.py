@@ -11,7 +11,6 @@ from benchmarks.validation.reliability_runs import ring_s
 QUICK = (
     *("A2", "A3", "A4", "A5", "B1 98k-like, none", "B6", "B9 ETTR, noticed after 600"),
     *(
-        "C3 turned away, 1 ",
         "C7",
         "D1 nodes down of 2,048, repair 1 h",
         "D4",

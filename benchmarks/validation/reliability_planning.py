@@ -247,8 +247,8 @@ def _planned(seed: int, saves: bool) -> float:
                 "match": {"jobset": "train"},
                 "step": TAU / 100,
                 "useful": "5000d",
-                # Spread, so that a day is no multiple of an interval.
-                "init": {"uniform": [300 - ring, 900 - ring]},
+                # As wide as an interval, so that a stop comes anywhere in one.
+                "init": {"uniform": [600 - TAU / 2 - ring, 600 + TAU / 2 - ring]},
                 "checkpoint": {"every": {"steps": 100}, "onTermination": saves},
             }
         ],
