@@ -302,6 +302,8 @@ def known_op(op: str) -> str:
 def known_fabric(fabric: str | Fabric) -> Fabric:
     """Return a fabric whose numbers are possible; raises ``InputError``."""
     if not isinstance(fabric, str):
+        if not isinstance(fabric, Fabric):
+            raise InputError(f"{fabric!r} is no fabric (a name of the catalogue, or a Fabric)", path="fabric")
         if fabric not in _MEMO.checked:
             for name, text in faults(fabric):
                 raise InputError(text, path=f"fabric.{name}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from jobsim.report.style import FAINT, Picture, plain, style
+from jobsim.report.style import FAINT, INK, Picture, plain, style
 from jobsim.results.ledger import ACCOUNTS
 from jobsim.results.recorder import JobSetRecord, Recorder
 from jobsim.results.restarts import PARTS, Restart
@@ -35,13 +35,14 @@ PART_COLOURS = {
     "restore": "#009E73",
 }
 _JOBSETS_MAX = 12
+_CAUSES_MAX = 12
 #: Beyond this many restarts a bar is the mean of all of one cause.
 RESTARTS_MAX = 24
 _WIDTH = 10.0
 
 
 def ledger(recorder: Recorder, now: int) -> Picture | None:
-    """Draw the accounts of each JobSet as one bar, and beside it what each cause took; None without any.
+    """Draw the accounts of each JobSet as one bar, and below what each cause took; None without any.
 
     Parameters
     ----------
@@ -53,9 +54,12 @@ def ledger(recorder: Recorder, now: int) -> Picture | None:
     if not records:
         return None
     with style():
-        height = 1.25 + 0.42 * len(records)
+        causes = _causes(records, now)
+        below = 0.55 + 0.26 * len(causes) if causes else 0.0
+        bars = 0.15 + 0.42 * len(records)
+        height = 1.1 + bars + below
         picture = Picture(_WIDTH, height)
-        axes = picture.add_axes((0.13, 0.62 / height, 0.78, 1 - 1.1 / height))
+        axes = picture.add_axes((0.2, (0.62 + below) / height, 0.71, bars / height))
         for y, record in enumerate(records):
             _bar(axes, y, record, now)
         axes.set_xlim(0, 100)
@@ -67,7 +71,41 @@ def ledger(recorder: Recorder, now: int) -> Picture | None:
         seen = [a for a in ACCOUNTS if any(r.ledger.accounts[a] for r in records)]
         handles = [Patch(facecolor=ACCOUNT_COLOURS[a], label=a) for a in seen]
         picture.legend(handles=handles, loc="upper center", ncols=8, frameon=False, fontsize=8)
+        if causes:
+            _draw_causes(picture.add_axes((0.2, 0.5 / height, 0.71, (below - 0.45) / height)), causes)
     return picture
+
+
+def _causes(records: Sequence[JobSetRecord], now: int) -> list[tuple[str, float, float]]:
+    """Return what took most: (cause, lost, degraded), percent of the JobSet's time."""
+    found = []
+    for record in records:
+        losses, elapsed = record.ledger.losses, record.ledger.elapsed(now)
+        for cause in {**losses.by_cause, **losses.degraded}:
+            parts = [100 * each.get(cause, 0) / elapsed for each in (losses.by_cause, losses.degraded)]
+            name = cause if len(records) == 1 else f"{record.gang.name}: {cause}"
+            found.append((name, parts[0], parts[1]))
+    return sorted(found, key=lambda row: (-row[1] - row[2], row[0]))[:_CAUSES_MAX]
+
+
+def _draw_causes(axes: Axes, causes: Sequence[tuple[str, float, float]]) -> None:
+    for y, (_, lost, degraded) in enumerate(causes):
+        axes.barh(y, lost, height=0.7, color=INK, linewidth=0)
+        axes.barh(y, degraded, left=lost, height=0.7, color=ACCOUNT_COLOURS["degraded"], linewidth=0)
+        axes.annotate(
+            f"{lost + degraded:.2g} %",
+            (lost + degraded, y),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            size=7,
+            color=FAINT,
+        )
+    axes.set_ylim(len(causes) - 0.4, -0.6)
+    axes.set_yticks(range(len(causes)), [name for name, _, _ in causes], size=8)
+    axes.tick_params(left=False)
+    axes.set_xlabel("by cause: lost to interruptions (dark), degraded (pink) [% of the time]")
+    plain(axes)
 
 
 def _bar(axes: Axes, y: int, record: JobSetRecord, now: int) -> None:

@@ -237,6 +237,8 @@ def test_spellings() -> None:
             'op: no collective "allreduce" (did you mean all-reduce? there are all-reduce, ',
         ),
         ({"fabric": "ib_h10"}, 'fabric: no fabric "ib_h10" (did you mean ib_h100? there are ib_h100, '),
+        ({"fabric": None}, "fabric: None is no fabric (a name of the catalogue, or a Fabric)"),
+        ({"fabric": 7}, "fabric: 7 is no fabric"),
         ({"ranks": 12}, "ranks: 12 ranks do not divide into domains of 8 ("),
         ({"ranks": 0}, "ranks: 0 ranks (a whole number above 0)"),
         ({"ranks": 2.5}, "ranks: 2.5 ranks (a whole number above 0)"),

@@ -69,6 +69,13 @@ def test_pictures_and_tables() -> None:
             picture = draw(run.recorder, run.stop.at)
             assert picture is not None
             assert picture.png() == picture.png()
+    picture = ledger(many.recorder, many.stop.at)
+    assert picture is not None
+    assert [text.get_text() for text in picture.axes[1].get_yticklabels()] == ["gpu", "node"]
+    lost = found(many)["lostByCause_s"]
+    drawn = [bar.get_width() for bar in picture.axes[1].patches if bar.get_width()]
+    elapsed = many.stop.at / 1e9
+    assert drawn == pytest.approx([100 * lost[cause] / elapsed for cause in ("gpu", "node")], rel=1e-3)
     picture = waterfall(many.recorder, many.stop.at)
     assert picture is not None
     labels = [text.get_text() for text in picture.axes[0].get_yticklabels()]

@@ -6,9 +6,13 @@ has 400 GB/s upwards, which one ring across fills.
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobsim.api._struct import replace
 from jobsim.hardware.step_model import StepModel, training_step
@@ -183,3 +187,43 @@ def test_without_anybody_who_sends_it_is_said() -> None:
     )
     _, notes = build(lab, strict=False, check_invariants=True)
     assert any("failures[0]: a slow link, but no workload says what it sends" in note for note in notes)
+
+
+SLOW = st.tuples(
+    st.integers(12, 60),
+    st.sampled_from(["n-0", "n-1", "n-4", "n-r0", "n-r1"]),
+    st.sampled_from(["degrade", "degrade-link"]),
+    st.sampled_from([1.0, 7.0, 40.0]),
+    st.sampled_from([0.9, 0.5, 0.03]),
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.sampled_from([("n-r0",), ("n-r0", "n-r1"), ("n-r1", "n-r0")]), min_size=1, max_size=3),
+    st.lists(SLOW, max_size=5),
+    st.sampled_from([1.0, 4.0]),
+)
+def test_whatever_is_slow_useful_is_steps_at_nominal_pace(
+    gangs: list[tuple[str, ...]], slows: list[tuple[int, str, str, float, float]], over: float
+) -> None:
+    with TemporaryDirectory() as folder:
+        rows = [
+            f"{at},{what},{effect},{at + lasts},{left}" for at, what, effect, lasts, left in sorted(slows)
+        ]
+        path = Path(folder) / "slow.csv"
+        path.write_text("\n".join(["time,entity,effect,until,factor", *rows]))
+        lab = run(
+            *(gang(f"g{i}", *racks, pods=1) for i, racks in enumerate(gangs)),
+            over=over,
+            workloads=[
+                work(f"g{i}", 50, checkpoint={"every": "7s", "write": "1s", "load": "2s"})
+                for i in range(len(gangs))
+            ],
+            failures=[{"trace": str(path)}, {"at": 40, "pod": "g0-w0-0-0", "exitCode": 1}],
+        )
+    for i, racks in enumerate(gangs):
+        assert lab.js(f"g{i}").status.terminal_state == "Completed"
+        found = ledger(lab, f"g{i}")
+        assert found["useful"] == pytest.approx(50 * step_s(1.0, domains=len(racks)), abs=1e-6)
+        assert sum(causes(lab, f"g{i}").values()) >= found.get("degraded", 0.0) - 1e-6
