@@ -14,8 +14,10 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
+from jobsim.api.codec import DecodeError
+from jobsim.api.quantity import QuantityError
 from jobsim.errors import InputError
 from jobsim.testing import (
     conformance_admission,
@@ -24,6 +26,7 @@ from jobsim.testing import (
     conformance_scheduler,
 )
 from jobsim.testing.conformance_case import Case, Verdict, need
+from jobsim.testing.conformance_shape import check_shape
 
 Runner = Callable[[Case], Verdict]
 
@@ -97,11 +100,15 @@ def run_case(case: Mapping[str, Any], forms: Mapping[str, Runner] = FORMS) -> Ca
     """
     for key in ("case", "of", "expect"):
         need(case, key)
+    check_shape(case)
     name, form = case["case"], case["of"]
     runner = forms.get(form)
     if runner is None:
         return CaseResult(name, form, passed=False, skipped=True, expected=None, got=None)
-    verdict = runner(case)
+    try:
+        verdict = runner(case)
+    except (DecodeError, QuantityError) as err:
+        raise InputError(f"case {name}: {err}") from None
     passed = verdict.expected == verdict.got
     return CaseResult(name, form, passed=passed, skipped=False, expected=verdict.expected, got=verdict.got)
 
@@ -126,12 +133,17 @@ def _numbered_cases(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
             return
     for number, line in _lines(Path(path)):
         try:
-            case = json.loads(line)
+            case = json.loads(line, parse_constant=_no_constant)
         except (ValueError, RecursionError) as err:
             raise InputError(f"no JSON: {err}", file=str(path), line=number) from None
         if not isinstance(case, dict):
             raise InputError("a case is a JSON object", file=str(path), line=number)
         yield number, case
+
+
+def _no_constant(word: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python takes for JSON."""
+    raise ValueError(f"{word} is no number")
 
 
 def _whole_run(file: Path) -> dict[str, Any] | None:

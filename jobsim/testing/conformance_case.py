@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from jobsim.api import codec
-from jobsim.api.meta import Object
+from jobsim.api.kinds import KINDS
+from jobsim.api.meta import Object, Unstructured
 from jobsim.apiserver.table import ObjectTable
 from jobsim.controllers.jobset import Gates
 from jobsim.errors import InputError
@@ -90,6 +91,9 @@ def _object(case: Case, document: object, kind: type[K]) -> K:
         obj = codec.from_dict(document)
     except codec.DecodeError as err:
         raise InputError(f"case {case['case']}: {document.get('kind', 'an object')}: {err}") from None
+    if isinstance(obj, Unstructured) and obj.kind in KINDS:
+        version = KINDS[obj.kind].type.API_VERSION
+        raise InputError(f"case {case['case']}: {obj.kind} is of {version}, not of {obj.api_version!r}")
     if not isinstance(obj, kind):
         raise InputError(f"case {case['case']}: {obj.kind} where {kind.KIND} is expected")
     return obj
