@@ -26,6 +26,7 @@ from jobsim.api.timing import DEFAULT_TOLERATION_S
 from jobsim.apiserver.schema_errors import denied, invalid_object
 from jobsim.apiserver.schema_meta import Known, check_meta
 from jobsim.controllers.admission import pod_webhook
+from jobsim.controllers.admission.label_keys import asks_by_label_keys, with_label_keys
 from jobsim.controllers.admission.pod import new_status, pod_defaults, template_defaults, with_token
 from jobsim.controllers.admission.pod_validate import pod_errors
 from jobsim.controllers.admission.pod_validate_scheduling import affinity_errors
@@ -53,6 +54,7 @@ class _Prepared(NamedTuple):
     spec: PodSpec
     status: PodStatus
     errors: tuple[FieldError, ...]
+    by_label_keys: bool
 
 
 class PodAdmission:
@@ -102,6 +104,8 @@ class PodAdmission:
         cache = reader if self.cache is None else self.cache
         if in_jobset:
             pod = pod_webhook.mutate(pod, cache, self._gates)
+        if ready.by_label_keys:
+            pod = replace(pod, spec=with_label_keys(pod.spec, pod.metadata.labels))
         errors = [*check_meta(pod.metadata, "Pod", self._known), *ready.errors]
         if in_jobset and pod.spec.affinity is not ready.spec.affinity and pod.spec.affinity is not None:
             errors += [e for e in self._added_errors(pod, pod.spec.affinity) if e not in errors]
@@ -153,7 +157,8 @@ class PodAdmission:
         if not self._strict:
             self._check_references(pod, reader)
         sample = replace(pod, spec=full)
-        ready = _Prepared(spec, found, full, new_status(sample), tuple(pod_errors(full)))
+        errors = tuple(pod_errors(full))
+        ready = _Prepared(spec, found, full, new_status(sample), errors, asks_by_label_keys(full))
         self._prepared[owner] = self._newest = ready
         return ready
 

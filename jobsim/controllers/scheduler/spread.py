@@ -75,7 +75,7 @@ def _question(constraint: TopologySpreadConstraint, view: PodView) -> Question:
     reqs: list[Req] | None = None
     if constraint.label_selector is not None:
         reqs = with_label_keys(
-            requirements(constraint.label_selector), constraint.match_label_keys, (), view.labels
+            requirements(constraint.label_selector), constraint.match_label_keys, view.labels
         )
     return _per_node(reqs, view.namespace)
 

@@ -81,12 +81,11 @@ def requirements(selector: LabelSelector) -> list[Req]:
     return reqs
 
 
-def with_label_keys(reqs: list[Req], same: Sequence[str], other: Sequence[str], labels: Labels) -> list[Req]:
-    """Return requirements with matchLabelKeys and mismatchLabelKeys of the asking pod written out."""
-    if not same and not other:
+def with_label_keys(reqs: list[Req], same: Sequence[str], labels: Labels) -> list[Req]:
+    """Return requirements with matchLabelKeys of the asking pod written out."""
+    if not same:
         return reqs
     more: list[Req] = [(key, "In", (labels[key],)) for key in same if key in labels]
-    more += [(key, "NotIn", (labels[key],)) for key in other if key in labels]
     return reqs + [req for req in more if req not in reqs]
 
 
@@ -135,28 +134,25 @@ def scope_of(term: PodAffinityTerm, namespace: str) -> Scope:
     )
 
 
-def term_reqs(term: PodAffinityTerm, labels: Labels) -> list[Req] | None:
-    """Return the label requirements of an affinity term of a pod with ``labels``; None: matches nothing."""
+def term_reqs(term: PodAffinityTerm) -> list[Req] | None:
+    """Return the label requirements of an affinity term; None: matches nothing."""
     if term.label_selector is None:
         return None
-    return with_label_keys(
-        requirements(term.label_selector), term.match_label_keys, term.mismatch_label_keys, labels
-    )
+    # Its matchLabelKeys are in the selector: the API server merged them when the pod was made.
+    return requirements(term.label_selector)
 
 
-def term_question(term: PodAffinityTerm, namespace: str, labels: Labels) -> Question:
+def term_question(term: PodAffinityTerm, namespace: str) -> Question:
     """Return one affinity term of a pod as a question."""
-    return ask(term.topology_key, term_reqs(term, labels), [scope_of(term, namespace)])
+    return ask(term.topology_key, term_reqs(term), [scope_of(term, namespace)])
 
 
-def all_terms_questions(
-    terms: Sequence[PodAffinityTerm], namespace: str, labels: Labels
-) -> tuple[Question, ...]:
+def all_terms_questions(terms: Sequence[PodAffinityTerm], namespace: str) -> tuple[Question, ...]:
     """Return required affinity: for each topology key, who matches *all* the terms (K-SCH-20)."""
     reqs: list[Req] = []
     scopes: list[Scope] = []
     for term in terms:
-        own = term_reqs(term, labels)
+        own = term_reqs(term)
         if own is None:
             return tuple(ask(t.topology_key, None, ()) for t in terms)
         reqs += [req for req in own if req not in reqs]

@@ -71,30 +71,28 @@ def view_of(pod: Pod, request: Request) -> PodView:
 
 
 def _with_affinity(view: PodView, near: PodAffinity, far: PodAffinity) -> PodView:
-    namespace, labels = view.namespace, view.labels
+    namespace = view.namespace
     required = near.required_during_scheduling_ignored_during_execution
-    liked = _weighted(near.preferred_during_scheduling_ignored_during_execution, namespace, labels)
-    drawn = [Weighted(question=term_question(term, namespace, labels), weight=1) for term in required]
+    liked = _weighted(near.preferred_during_scheduling_ignored_during_execution, namespace)
+    drawn = [Weighted(question=term_question(term, namespace), weight=1) for term in required]
     return replace(
         view,
-        affinity=all_terms_questions(required, namespace, labels),
-        anti_affinity=_questions(far.required_during_scheduling_ignored_during_execution, namespace, labels),
+        affinity=all_terms_questions(required, namespace),
+        anti_affinity=_questions(far.required_during_scheduling_ignored_during_execution, namespace),
         liked=liked,
-        disliked=_weighted(far.preferred_during_scheduling_ignored_during_execution, namespace, labels),
+        disliked=_weighted(far.preferred_during_scheduling_ignored_during_execution, namespace),
         attracts=(*drawn, *liked),
     )
 
 
-def _questions(terms: Sequence[PodAffinityTerm], namespace: str, labels: Labels) -> tuple[Question, ...]:
-    return tuple([term_question(term, namespace, labels) for term in terms])
+def _questions(terms: Sequence[PodAffinityTerm], namespace: str) -> tuple[Question, ...]:
+    return tuple([term_question(term, namespace) for term in terms])
 
 
-def _weighted(
-    terms: Sequence[WeightedPodAffinityTerm], namespace: str, labels: Labels
-) -> tuple[Weighted, ...]:
+def _weighted(terms: Sequence[WeightedPodAffinityTerm], namespace: str) -> tuple[Weighted, ...]:
     return tuple(
         [
-            Weighted(question=term_question(t.pod_affinity_term, namespace, labels), weight=t.weight)
+            Weighted(question=term_question(t.pod_affinity_term, namespace), weight=t.weight)
             for t in terms
             if t.weight
         ]
