@@ -157,6 +157,15 @@ class Shares(Generic[Key]):
         used = sorted(self._loads[key][number] * self.rates[key] for key in self._on.get(number, ()))
         return sum(used) >= float(self._capacity[number]) * (1 - 1e-9)
 
+    def bottlenecks(self, key: Key) -> list[int]:
+        """Return the links that hold a job back: full, and nobody on them has more (max-min fairness)."""
+        mine = self.rates[key]
+        return [
+            number
+            for number in self._loads[key]
+            if self.full(number) and all(self.rates[other] <= mine for other in self._on[number])
+        ]
+
     def _finite(self, number: int) -> bool:
         return bool(np.isfinite(self._capacity[number]))
 

@@ -181,7 +181,7 @@ class Congestion:
     def _tell(self, rates: Mapping[Key, float]) -> None:
         for key in sorted(rates):
             stand = self._stands[key]
-            self._set_pace(key, stand.sends.pace(stand.where, rates[key], self._cause(stand, rates[key])))
+            self._set_pace(key, stand.sends.pace(stand.where, rates[key], self._cause(key, stand)))
 
     # -- slow links ----------------------------------------------------------------------------
 
@@ -193,17 +193,14 @@ class Congestion:
             return stand.cap, NETWORK
         return slowest
 
-    def _cause(self, stand: _Stand, rate: float) -> str:
-        """Return what keeps a gang at a rate: a slow link, or neighbours and its placement."""
+    def _cause(self, key: Key, stand: _Stand) -> str:
+        """Return what holds a gang back: a slow link, or neighbours and its placement."""
         assert self.troubles is not None
-        most_now, cause = self._cap(stand)
-        if rate >= most_now:
-            return cause
-        for number in stand.loads:
-            left = self.troubles.left(number)
-            if left.factor < 1 and self._shares.full(number):
-                return left.cause
-        return NETWORK
+        held = self._shares.bottlenecks(key)
+        if not held:
+            return self._cap(stand)[1]
+        slowest = min(map(self.troubles.left, held))
+        return slowest.cause if slowest.factor < 1 else NETWORK
 
     def _relink(self, links: Sequence[Link]) -> None:
         """Take in that links carry more or less than they did."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobsim.api.core import Node
-from jobsim.errors import InputError
+from jobsim.errors import InputErrors
 from jobsim.results.log import Row
 from tests.runtime.lab import Lab, jobset
 
@@ -113,8 +113,11 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {root!r})
 from tests.runtime.test_failures import EVERYTHING, GPU, lab
-print(lab(*EVERYTHING[:8], useful="5d", nodes=4, fleet=[
-    {{"pool": "n", "shape": GPU, "nodes": 4}}, {{"pool": "s", "shape": GPU, "nodes": 4}},
+box = {{**GPU, "fabric": "ib_h100"}}
+sends = [{{"op": "all-reduce", "bytes": "4Gi"}}]
+print(lab(*EVERYTHING, useful="5d", pods=3, workload={{"collectives": sends}}, fleet=[
+    {{"pool": "n", "shape": box, "racks": 2, "nodesPerRack": 2, "oversubscription": {{"rack": 4}}}},
+    {{"pool": "s", "shape": box, "nodes": 4}},
 ]).recorder.digest)
 """
 
@@ -354,7 +357,7 @@ def test_the_public_trace_is_replayed() -> None:
     assert len({row["entity"] for row in drained}) == 231
 
 
-def test_a_law_without_time_ends_the_run_with_a_name() -> None:
+def test_a_law_without_time_is_refused() -> None:
     law = {"mixture": [{"weight": 1e9, "law": "0s"}, {"weight": 1, "law": "2500000h"}]}
-    with pytest.raises(InputError, match="failures of gpu at 0s: n-0 fails 1000 times at one instant"):
+    with pytest.raises(InputErrors, match="its law leaves no time between failures"):
         lab({"component": "gpu", "per": "node", "law": law}, nodes=1, until="1s")

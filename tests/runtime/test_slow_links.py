@@ -227,3 +227,14 @@ def test_whatever_is_slow_useful_is_steps_at_nominal_pace(
         found = ledger(lab, f"g{i}")
         assert found["useful"] == pytest.approx(50 * step_s(1.0, domains=len(racks)), abs=1e-6)
         assert sum(causes(lab, f"g{i}").values()) >= found.get("degraded", 0.0) - 1e-6
+
+
+@pytest.mark.parametrize(("left", "cause"), [(0.5, "network"), (0.4, "scripted")])
+def test_what_would_not_help_is_not_blamed(left: float, cause: str) -> None:
+    # Ranks that go to and fro get half of the up-links whatever their own links carry.
+    lab = run(
+        gang("a", "n-r0", "n-r1", "n-r0", "n-r1", pods=1),
+        workloads=[work("a")],
+        failures=[slow(10, "n-0", left)],
+    )
+    assert set(causes(lab, "a")) == {cause}
