@@ -11,6 +11,7 @@ from jobsim.api.meta import condition
 from tests.runtime.in_place import KEY, attempts, in_place_jobset, moves, run
 from tests.runtime.lab import Lab
 
+LEADER_THEN_FOLLOWER = [("5m", "train-w-0-0"), ("7m", "train-w-0-1")]
 FAIL = [{"at": "600s", "pod": "train-w-0-1", "exitCode": 3}]
 
 
@@ -121,6 +122,30 @@ def test_a_failed_pod_is_replaced_and_the_others_restart_in_place(mode: str) -> 
     back = [time for time, attempt in attempts(lab) if attempt == "1"]
     assert 610 < min(back) < 615
     assert sorted(counts(lab)) == [0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("version", "state", "restarts"), [("v0.12.0", "", 1), ("main", "Completed", 2)])
+def test_a_replaced_leader_keeps_followers_out(version: str, state: str, restarts: int) -> None:
+    """C-BUG-02, C-EXC-11: the failed leader's object stays, and no failure of the Job takes it away."""
+    rack = {"alpha.jobset.sigs.k8s.io/exclusive-topology": "topology.jobsim/rack"}
+    shape = {"cpu": 8, "memory": "64Gi", "pods": 1}
+    gone = [{"at": at, "pod": pod, "exitCode": 3, "inPlace": 0} for at, pod in LEADER_THEN_FOLLOWER]
+    lab = run(
+        in_place_jobset(jobs=1, pods=3, annotations=rack),
+        fleet=[{"pool": "n", "shape": shape, "racks": 2, "nodesPerRack": 6}],
+        failures=gone,
+        jobset={"gates": {"InPlaceRestart": True}, "version": version},
+        until="3h",
+    )
+    js = lab.js()
+    assert (js.status.terminal_state, js.status.restarts) == (state, 0)
+    assert js.status.current_in_place_restart_attempt == restarts
+    stuck = [stall.message for stall in lab.stop.stalls]
+    assert [text.partition(": ")[2] for text in stuck] == (
+        []
+        if state
+        else ['admission webhook "vpod.kb.io" denied the request: follower pod node selector not set']
+    )
 
 
 def test_a_lost_node() -> None:
