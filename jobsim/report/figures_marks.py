@@ -20,6 +20,8 @@ _SCRIPTED = ("", "scripted")
 #: Room for a label, as shares of the picture's width: of any, and of each letter.
 _LEAST, _LETTER = 0.09, 0.0075
 _RED, _AMBER = "#C1272D", "#B8860B"
+#: Where on a strip triangles are: above its word.
+_HIGH = 0.06
 
 
 class _Mark(NamedTuple):
@@ -60,7 +62,7 @@ def mark_blows(
         if found:
             axes.scatter(
                 [x for x, _ in found],
-                [y + 0.2 for _, y in found],
+                [y + _HIGH for _, y in found],
                 s=size,
                 marker="v",
                 color=mark.face,
@@ -103,7 +105,7 @@ def mark_restarts(
         axes[0].annotate(
             label,
             (time, 1.0),
-            (0, 3),
+            (0, 5),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             ha="center",

@@ -209,7 +209,7 @@ def test_failures_are_marked_with_their_causes(play: Play) -> None:
         for point in marks.get_offsets()
         if len(marks.get_offsets())
     ]
-    at = sorted(x for x, y in drawn if y == 0.2)
+    at = sorted(x for x, y in drawn if y == pytest.approx(0.06))
     assert [round(x / SECOND) for x in at] == [60, 90, 100]
     # From a log it is the same picture.
     assert timeline(play.recorder.log, end_ns=240 * SECOND, fold=False).png() == picture.png()
