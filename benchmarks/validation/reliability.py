@@ -7,6 +7,7 @@ Erlang B, order statistics, Pollaczek and Khinchine; parameters as in the publis
 
 from __future__ import annotations
 
+import gc
 import math
 import sys
 from collections.abc import Iterator
@@ -235,6 +236,8 @@ def rows() -> list[dict[str, Any]]:
     for case in cases():
         print(f"{case.name} ...", file=sys.stderr)
         found.append(measured(case))
+        # Runs leave circles behind, and a collection of all is rare: hundreds of them would fill gigabytes.
+        gc.collect()
     return found
 
 

@@ -50,6 +50,7 @@ def _spares() -> Iterator[Case]:
         "D2 the same in the ring: one pod, 4 nodes",
         erlang_b(4, 2.0),
         lambda: [_pod_and_spares(seed) for seed in range(10)],
+        "pods of a larger gang that wait for one more run, and so fail, too: longer stalls than the form's",
     )
     for spares, expected in ((20, 0.0695319), (24, 0.6785668), (28, 0.9709713), (32, 0.9987976)):
         yield Case(

@@ -333,11 +333,11 @@ def _gives_way(seed: int) -> dict[str, float]:
             ] = kind
             coming.append((now, name, manifest))
             work = quantile(Exponential(mean=round(unit * SECOND)), uniform(seed, "work", name))
-            steps = max(1, round(work / SECOND / 100))
+            steps = max(1, round(work / SECOND / 1000))
             works.append(
                 {
                     "match": {"jobset": name},
-                    "step": 100,
+                    "step": 1000,
                     "steps": steps,
                     "checkpoint": {"every": {"steps": 1}, "write": 0},
                 }
@@ -356,7 +356,7 @@ def _gives_way(seed: int) -> dict[str, float]:
     for record in recorder.jobsets.values():
         ledger = record.ledger
         assert ledger.ended >= 0, "not done"
-        kind, _, number = record.name.partition("-")
+        kind, _, number = record.gang.name.partition("-")
         if int(number) >= 80 * rates[kind]:
             stays[kind].append((ledger.ended - ledger.created) / SECOND / unit)
     return {kind: math.fsum(rows) / len(rows) for kind, rows in stays.items()}
