@@ -131,6 +131,19 @@ def format_milli(thousandths: int) -> str:
     return canonical(f"{thousandths}m")
 
 
+def format_like(nano: int, like: Quantity) -> str:
+    """Return an amount as canonical text, binary if another one is.
+
+    Examples
+    --------
+    >>> format_like(3 * 2**30 * NANO, "1Mi"), format_like(250 * MILLI, "1")
+    ('3Gi', '250m')
+    """
+    if nano % NANO == 0 and str(like).endswith("i"):
+        return _binary(nano // NANO)
+    return format_milli(-(-nano // MILLI))
+
+
 def _text(quantity: Quantity) -> str:
     """Return the text of a quantity as JSON has it."""
     if isinstance(quantity, bool):

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobsim.api import quantity
-from jobsim.api._struct import Json, replace
+from jobsim.api._struct import Json, Quantity, replace
 from jobsim.api.meta import Condition
 from jobsim.api.pod import (
     Container,
@@ -30,7 +30,7 @@ from jobsim.api.pod import (
     VolumeMount,
 )
 from jobsim.api.timing import DEFAULT_GRACE_S, DEFAULT_TOLERATION_S
-from jobsim.controllers.scheduler.requests import container_requests, is_pod_level
+from jobsim.controllers.scheduler.requests import container_requests, formatted_request, is_pod_level
 
 DEFAULT_SCHEDULER = "default-scheduler"
 DEFAULT_SERVICE_ACCOUNT = "default"
@@ -188,7 +188,7 @@ def pod_defaults(spec: PodSpec, toleration_s: int = DEFAULT_TOLERATION_S) -> Pod
         "init_containers": tuple(_in_pod(c, host_network=spec.host_network) for c in spec.init_containers),
         "tolerations": with_default_tolerations(spec.tolerations, toleration_s),
     }
-    if spec.resources is not None and spec.resources.limits:
+    if spec.resources is not None and (spec.resources.limits or spec.resources.requests):
         changes["resources"] = _whole(spec.resources, changes["containers"], changes["init_containers"])
     if (spec.termination_grace_period_seconds or 0) < 0:
         changes["termination_grace_period_seconds"] = 1
@@ -215,18 +215,35 @@ def _in_pod(container: Container, *, host_network: bool) -> Container:
 def _whole(
     resources: ResourceRequirements, containers: tuple[Container, ...], first: tuple[Container, ...]
 ) -> ResourceRequirements:
-    """Return what a pod asks for as a whole: what it has limits for, else what its containers ask for.
+    """Return what a pod asks for as a whole: what its containers ask for, else what it has limits for.
 
-    Source: kubernetes pkg/apis/core/v1/defaults.go defaultPodRequests.
+    Huge pages of containers, which are limits and requests in one, are its limits too.
+
+    Source: kubernetes pkg/apis/core/v1/defaults.go defaultHugePagePodLimits, defaultPodRequests.
     """
-    asked = container_requests(PodSpec(containers=containers, init_containers=first), quantity.parse)
-    sums = {
-        name: quantity.format_milli(-(-nano // quantity.MILLI))
-        for name, nano in asked.items()
-        if name in ("cpu", "memory") and name not in resources.requests
+    huge = _sums(tuple(map(_by_limits, containers)), tuple(map(_by_limits, first)), "hugepages-")
+    limits = {**{n: v for n, v in huge.items() if n not in resources.requests}, **resources.limits}
+    if not limits:
+        return resources
+    asked = _sums(containers, first, "cpu", "memory")
+    known = {name: v for name, v in limits.items() if is_pod_level(name)}
+    return replace(resources, limits=limits, requests={**known, **asked, **resources.requests})
+
+
+def _by_limits(container: Container) -> Container:
+    return replace(container, resources=replace(container.resources, requests=container.resources.limits))
+
+
+def _sums(
+    containers: tuple[Container, ...], first: tuple[Container, ...], *prefixes: str
+) -> dict[str, Quantity]:
+    """Return what containers ask for together, of the resources that begin in one of some ways."""
+    spec = PodSpec(containers=containers, init_containers=first)
+    return {
+        name: formatted_request(spec, name, nano)
+        for name, nano in container_requests(spec, quantity.parse).items()
+        if name.startswith(prefixes)
     }
-    limits = {name: v for name, v in resources.limits.items() if is_pod_level(name)}
-    return replace(resources, requests={**limits, **sums, **resources.requests})
 
 
 def with_default_tolerations(
@@ -276,7 +293,7 @@ def qos_class(spec: PodSpec) -> str:
     Source: kubernetes pkg/apis/core/v1/helper/qos ComputePodQOS.
     """
     containers = (*spec.containers, *spec.init_containers)
-    if spec.resources is not None and (spec.resources.requests or spec.resources.limits):
+    if spec.resources is not None:
         containers = (Container(resources=spec.resources),)
     any_set = False
     guaranteed = True

@@ -21,6 +21,7 @@ from jobsim.controllers.admission.pod_validate_containers import (
     init_errors,
     volume_errors,
 )
+from jobsim.controllers.admission.pod_validate_resources import pod_resource_errors
 from jobsim.controllers.admission.pod_validate_scheduling import (
     affinity_errors,
     spread_errors,
@@ -72,6 +73,7 @@ def spec_errors(spec: PodSpec, path: str) -> list[FieldError]:
     errors += resource_claim_errors(spec, f"{path}.resourceClaims")
     errors += containers_errors(spec, volumes, f"{path}.containers")
     errors += init_errors(spec, volumes, f"{path}.initContainers")
+    errors += pod_resource_errors(spec, f"{path}.resources")
     errors += host_network_errors(spec, path)
     errors += choice(spec.restart_policy, ("Always", "OnFailure", "Never"), f"{path}.restartPolicy")
     policies = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")

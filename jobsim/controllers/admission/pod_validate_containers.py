@@ -5,7 +5,7 @@ Source: kubernetes pkg/apis/core/validation/validation.go 1.36.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from jobsim.api import names, quantity
 from jobsim.api._struct import replace
@@ -161,7 +161,7 @@ def _container_errors(
     errors += _mount_errors(container.volume_mounts, volumes, f"{path}.volumeMounts")
     pulls = ("Always", "IfNotPresent", "Never")
     errors += choice(container.image_pull_policy, pulls, f"{path}.imagePullPolicy")
-    return errors + _resource_errors(container.resources, claims, f"{path}.resources")
+    return errors + resource_errors(container.resources, claims, f"{path}.resources", _resource_name_errors)
 
 
 def _port_errors(ports: Sequence[ContainerPort], path: str) -> list[FieldError]:
@@ -277,12 +277,24 @@ def _restart_rule_errors(container: Container, path: str) -> list[FieldError]:
 # --- resources ---------------------------------------------------------------------------------
 
 
-def _resource_errors(resources: ResourceRequirements, claims: set[str], path: str) -> list[FieldError]:
+def resource_errors(
+    resources: ResourceRequirements,
+    claims: set[str],
+    path: str,
+    name_errors: Callable[[str, str], list[FieldError]],
+) -> list[FieldError]:
+    """Return what is wrong with requests and limits.
+
+    Parameters
+    ----------
+    name_errors : callable
+        ``(resource, path)``: what is wrong with a resource's name.
+    """
     errors: list[FieldError] = []
     for field, amounts in (("limits", resources.limits), ("requests", resources.requests)):
         for name, amount in amounts.items():
             at = f"{path}.{field}[{name}]"
-            errors += _resource_name_errors(name, at)
+            errors += name_errors(name, at)
             errors += quantity_errors(name, amount, at)
             if field == "requests":
                 errors += _against_limit(resources, name, amount, path)
@@ -311,15 +323,21 @@ def _claim_errors(resources: ResourceRequirements, claims: set[str], path: str) 
 
 
 def _resource_name_errors(name: str, path: str) -> list[FieldError]:
-    problems = names.qualified_name_errors(name)
-    if not problems and "/" not in name and not _standard(name):
-        problems.append("must be a standard resource type or fully qualified")
+    problems = unknown_resource(name)
     if "/" not in name:
         if name not in _CONTAINER_RESOURCES and not name.startswith("hugepages-"):
             problems.append("must be a standard resource for containers")
     elif "kubernetes.io/" not in name and not extended(name):
         problems.append("doesn't follow extended resource name standard")
     return formed(name, problems, path)
+
+
+def unknown_resource(name: str) -> list[str]:
+    """Return what keeps a text from being the name of any resource."""
+    problems = names.qualified_name_errors(name)
+    if not problems and "/" not in name and not _standard(name):
+        problems.append("must be a standard resource type or fully qualified")
+    return problems
 
 
 def _standard(name: str) -> bool:

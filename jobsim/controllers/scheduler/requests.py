@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from jobsim.api._struct import Quantity, Struct
 from jobsim.api.pod import Container, Pod, PodSpec, Resources
-from jobsim.api.quantity import MILLI, NANO
+from jobsim.api.quantity import MILLI, NANO, format_like, parse
 
 CPU = "cpu"
 MEMORY = "memory"
@@ -86,6 +86,15 @@ def request_of(pod: Pod, parse: Parse) -> Request:
 def container_requests(spec: PodSpec, parse: Parse) -> dict[str, int]:
     """Return nano-units by resource that a pod's containers ask for together."""
     return _sum(spec, parse, {}, whole=False)
+
+
+def formatted_request(spec: PodSpec, name: str, nano: int) -> str:
+    """Return what containers ask for together as text, binary or decimal as they wrote it."""
+    asks = [c.resources.requests.get(name) for c in (*spec.containers, *spec.init_containers)]
+    given = [ask for ask in asks if ask is not None]
+    # One container may stand for all; else the form of the first rules.
+    like = next((ask for ask in given if parse(ask) == nano), given[0] if given else "0")
+    return format_like(nano, like)
 
 
 def template_key(spec: PodSpec) -> tuple[object, ...] | None:

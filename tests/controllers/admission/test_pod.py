@@ -119,24 +119,6 @@ def test_requests_follow_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("whole", "requests"),
-    [
-        ({"limits": {"cpu": 2, "memory": "1Gi"}}, {"cpu": "500m", "memory": "1Gi"}),
-        ({"limits": {"cpu": 2}, "requests": {"cpu": 1}}, {"cpu": "1"}),
-        ({"requests": {"memory": "1Gi"}}, {"memory": "1Gi"}),
-    ],
-    ids=["what containers ask for, else the limit", "its own request", "no limits, no defaults"],
-)
-def test_what_a_pod_asks_for_as_a_whole(whole: dict[str, Any], requests: dict[str, str]) -> None:
-    containers = [
-        {"name": name, "image": "i", "resources": {"requests": {"cpu": "250m"}}} for name in ("a", "b")
-    ]
-    resources = created(make(containers=containers, resources=whole)).spec.resources
-    assert resources is not None
-    assert resources.requests == requests
-
-
-@pytest.mark.parametrize(
     ("resources", "qos"),
     [
         ({}, "BestEffort"),
