@@ -69,6 +69,11 @@ class Links:
 
         return end
 
+    @property
+    def sound(self) -> bool:
+        """Whether all links carry what they should."""
+        return not self._troubles
+
     def left(self, link: Link) -> Trouble:
         """Return the share of its rate that a link has, and what is to blame most."""
         troubles: Mapping[int, Trouble] = self._troubles.get(link, {})

@@ -196,6 +196,8 @@ class Congestion:
     def _cause(self, key: Key, stand: _Stand) -> str:
         """Return what holds a gang back: a slow link, or neighbours and its placement."""
         assert self.troubles is not None
+        if self.troubles.sound:
+            return NETWORK
         held = self._shares.bottlenecks(key)
         if not held:
             return self._cap(stand)[1]
