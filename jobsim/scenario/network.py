@@ -28,7 +28,7 @@ def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Topology | None:
     ----------
     scenario : Scenario
     nodes : sequence of Node
-        Those of its fleet, in its order; Node manifests are added.
+        Those of its fleet, in its order; Node manifests are added, those that actions apply too.
     """
     machines: dict[str, Machine] = {}
     up: dict[str, tuple[float, ...]] = {}
@@ -44,7 +44,8 @@ def network_of(scenario: Scenario, nodes: Sequence[Node]) -> Topology | None:
                 tuple(given.get(place[tier:], 0.0) for tier in range(len(place))) for place in pool.wired
             )
             up |= zip(own, rates, strict=True)
-    everything = [*nodes, *own_nodes(scenario.manifests)]
+    applied = [manifest for objects in scenario.applied for manifest in objects]
+    everything = [*nodes, *own_nodes([*scenario.manifests, *applied])]
     if not everything:
         return None
 

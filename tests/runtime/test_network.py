@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -249,3 +251,28 @@ def test_whatever_happens_useful_is_steps_at_nominal_pace(
         assert lab.js(f"g{i}").status.terminal_state == "Completed"
         nominal = step_s(1.0, domains=len(racks))
         assert ledger(lab, f"g{i}")["useful"] == pytest.approx(steps * nominal, abs=1e-6)
+
+
+def test_nodes_that_an_action_adds_are_on_the_network(tmp_path: Path) -> None:
+    capacity = {"cpu": "224", "memory": "2Ti", "pods": "110", "nvidia.com/gpu": "8"}
+    h100 = {RACK: "n-r1", "topology.jobsim/block": "n-b0", "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+    nodes = [
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": name, "labels": h100},
+            "status": {"capacity": capacity, "allocatable": capacity},
+        }
+        for name in ("x-0", "x-1")
+    ]
+    path = tmp_path / "nodes.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": nodes}))
+    lab = Lab(
+        gang("a", "n-r0", "n-r1"),
+        fleet=[{"pool": "n", "shape": "dgx-h100", "racks": 1, "nodesPerRack": 2}],
+        pods=[{"match": {}, "start": 0, "run": "workload", "stop": "1s"}],
+        workloads=[work("a", steps=10)],
+        actions=[{"at": "10s", "apply": str(path)}],
+    )
+    assert ledger(lab, "a")["useful"] == pytest.approx(10 * step_s(1.0), abs=1e-6)
+    assert lab.warnings == []
