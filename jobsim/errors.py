@@ -80,6 +80,17 @@ class InputError(JobsimError):
         return ": ".join(part for part in (place, self.path, self.text) if part)
 
 
+def reason(err: Exception) -> str:
+    """Return why the system could not do something, without its number and its file name.
+
+    Examples
+    --------
+    >>> reason(FileNotFoundError(2, "No such file or directory", "x"))
+    'no such file or directory'
+    """
+    return (getattr(err, "strerror", None) or str(err)).lower()
+
+
 class InputErrors(JobsimError):
     """All errors of one or more files at once, in the order of their lines."""
 

@@ -15,7 +15,7 @@ from jobsim.api.reader import Reader
 from jobsim.apiserver.server import Server
 from jobsim.apiserver.store import Store
 from jobsim.controllers.admission.pipeline import Admission
-from jobsim.errors import ApiError, InputError, JobsimError
+from jobsim.errors import ApiError, InputError, JobsimError, reason
 from jobsim.moment import Moment
 from jobsim.report.pictures import PICTURES, Pictures
 from jobsim.results import placement
@@ -258,8 +258,10 @@ def open_run(folder: str | Path) -> RunData:
         raise InputError(
             f"holds no run: {missing} is missing (make one with jobsim run ... --out DIR)", file=str(path)
         ) from None
+    except NotADirectoryError:
+        raise InputError("is no folder (make a run with jobsim run ... --out DIR)", file=str(path)) from None
     except (OSError, msgspec.DecodeError, ValueError) as err:
-        raise InputError(f"holds no readable run: {err}", file=str(path)) from None
+        raise InputError(f"holds no readable run: {reason(err)}", file=str(path)) from None
     if not isinstance(made, dict) or made.get("digest") != log.digest:
         raise InputError("holds a summary and a log that do not belong together", file=str(path))
     return RunData(log, made)

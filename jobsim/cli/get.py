@@ -13,7 +13,7 @@ from jobsim.api.field_selectors import FieldSelector, check_fields, parse_fields
 from jobsim.api.kinds import namespaced, resource_of
 from jobsim.api.meta import Object
 from jobsim.api.selectors import Selector, SelectorError, parse_labels
-from jobsim.cli.options import at_time, catalogue_files, namespace, read_time, run_folder
+from jobsim.cli.options import NO_RUN, at_time, catalogue_files, namespace, read_time, run_folder
 from jobsim.errors import ApiError, InputError
 from jobsim.moment import ALL, Moment
 from jobsim.results import printers
@@ -81,7 +81,7 @@ def get(
         click.echo(show(words[0], words[1:], output, catalogues), nl=False)
         return
     if folder is None:
-        raise click.UsageError("Missing option '--run' (or the variable JOBSIM_RUN).", ctx)
+        raise click.UsageError(NO_RUN, ctx)
     moment = _moment(folder, at)
     question = _question(namespace, everywhere, labels, fields)
     targets = _targets(words, moment)

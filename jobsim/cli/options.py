@@ -13,13 +13,23 @@ from jobsim.errors import InputError, InputErrors
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+#: What is said to who asks about a run and does not say which.
+NO_RUN = "Missing option '--run' (or the variable JOBSIM_RUN): a folder that jobsim run --out has made."
+
+
+def _needed(ctx: click.Context, _param: click.Parameter, folder: str | None) -> str:
+    if folder is None:
+        raise click.UsageError(NO_RUN, ctx)
+    return folder
+
+
 def run_folder(command: F) -> F:
     """Add ``--run DIR``."""
     return click.option(
         "--run",
         "folder",
         metavar="DIR",
-        required=True,
+        callback=_needed,
         envvar="JOBSIM_RUN",
         help="The run: a folder that jobsim run --out has made [$JOBSIM_RUN].",
     )(command)

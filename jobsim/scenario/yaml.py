@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jobsim.errors import InputError, InputErrors
+from jobsim.errors import InputError, InputErrors, reason
 from jobsim.scenario.compose import MAX_DEPTH, Builder, Duplicate, Refused, Where
 from jobsim.scenario.scalars import whole
 
@@ -90,8 +90,7 @@ def read_documents(path: Path, file: str | None = None) -> list[Document]:
             raise InputErrors([InputError(f"is too big (at most {MAX_BYTES >> 20} MiB)", file=shown)])
         raw = path.read_bytes()
     except (OSError, ValueError) as err:
-        reason = (getattr(err, "strerror", None) or str(err)).lower()
-        raise InputErrors([InputError(f"cannot be read: {reason}", file=shown)]) from None
+        raise InputErrors([InputError(f"cannot be read: {reason(err)}", file=shown)]) from None
     documents = load_documents(raw, shown)
     if not documents:
         raise InputErrors([InputError("no objects in it (at least one YAML or JSON document)", file=shown)])

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from jobsim.api.codec import DecodeError
 from jobsim.api.quantity import QuantityError
-from jobsim.errors import InputError
+from jobsim.errors import InputError, reason
 from jobsim.testing import (
     conformance_admission,
     conformance_job,
@@ -151,7 +151,7 @@ def _whole_run(file: Path) -> dict[str, Any] | None:
     try:
         document = json.loads(file.read_bytes())
     except OSError as err:
-        raise InputError(f"cannot be read: {err}", file=str(file)) from None
+        raise InputError(f"cannot be read: {reason(err)}", file=str(file)) from None
     except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or not {"id", "truth"} <= document.keys():
@@ -169,7 +169,7 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 if line.strip():
                     yield number, line
     except (OSError, EOFError, zlib.error) as err:
-        raise InputError(f"cannot be read: {err}", file=str(file)) from None
+        raise InputError(f"cannot be read: {reason(err)}", file=str(file)) from None
 
 
 def run_files(

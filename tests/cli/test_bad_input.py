@@ -212,7 +212,16 @@ def test_option(jobsim: Jobsim, words: tuple[str, ...], text: str) -> None:
 
 
 def test_usage(jobsim: Jobsim) -> None:
-    for words, text in ((("run",), "Missing argument 'FILE...'"), (("rnu", "x"), "No such command 'rnu'")):
+    for words, text in (
+        (("run",), "Missing argument 'FILE...'"),
+        (("rnu", "x"), "No such command 'rnu'. Did you mean 'run'?"),
+        (("valdate", "x"), "No such command 'valdate'. Did you mean 'validate'?"),
+        (("xyzzy",), "No such command 'xyzzy'. (see"),
+        (("describe", "jobset", "x"), "Missing option '--run' (or the variable JOBSIM_RUN): a folder"),
+        (("explain", "jobset/x"), "Missing option '--run' (or the variable JOBSIM_RUN): a folder"),
+        (("compare", __file__, __file__), f"{__file__}: is no folder (make a run with"),
+        (("conform", "nothing.jsonl"), "nothing.jsonl: cannot be read: no such file or directory\n"),
+    ):
         result = jobsim(*words)
         assert (result.exit_code, result.stdout) == (2, "")
         assert f"error: {text}" in result.stderr
