@@ -115,8 +115,11 @@ def served(
 
 
 def late(rows: Sequence[Served]) -> Sequence[Served]:
-    """Return all but the first fifth: the warm-up."""
-    return rows[len(rows) // 5 :]
+    """Return all but the first fifth, the warm-up, up to where the first class stops coming."""
+    last: dict[str, float] = {}
+    for row in rows:
+        last[row.kind] = row.came
+    return [row for row in rows[len(rows) // 5 :] if row.came <= min(last.values())]
 
 
 def mean_wait(rows: Sequence[Served], kind: str = "") -> float:
@@ -357,11 +360,13 @@ def _gives_way(seed: int) -> dict[str, float]:
         workloads=works,
     )
     stays: dict[str, list[float]] = {kind: [] for kind in RATES}
+    # From the end of the warm-up to where the first class stops coming.
+    end = min(max(at for at, name, _ in coming if name.startswith(kind)) for kind in RATES)
     for record in recorder.jobsets.values():
         ledger = record.ledger
         assert ledger.ended >= 0, "not done"
-        kind, _, number = record.gang.name.partition("-")
-        if int(number) >= 80 * RATES[kind]:
+        kind = record.gang.name.partition("-")[0]
+        if 40 * unit * SECOND <= ledger.created <= end:
             stays[kind].append((ledger.ended - ledger.created) / SECOND / unit)
     return {kind: math.fsum(rows) / len(rows) for kind, rows in stays.items()}
 
