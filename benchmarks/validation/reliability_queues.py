@@ -322,7 +322,7 @@ def _ranked() -> list[list[Served]]:
 @cache
 def _preempted() -> list[dict[str, float]]:
     """Mean stay of each class: JobSets whose pods give way, and go on where they were."""
-    return [_gives_way(seed) for seed in range(8)]
+    return [_gives_way(seed) for seed in range(20)]
 
 
 def _gives_way(seed: int) -> dict[str, float]:
