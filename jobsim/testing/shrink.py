@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 from jobsim.errors import ApiError, InputError
@@ -18,6 +19,8 @@ from jobsim.testing.replay import replay
 History = Mapping[str, Any]
 #: More replays than that are not worth the while.
 _TRIES_MAX = 600
+#: Pairs of what is left are tried when there are no more than that: 91 tries at most.
+_PAIRS_BELOW = 14
 #: What stays: without it a JobSet is a case of its own, that breaks laws by never having a Job.
 _KEPT = ("name", "replicatedJobs", "template", "spec", "containers", "image")
 _Path = tuple[str | int, ...]
@@ -120,6 +123,18 @@ def _fewer(items: Sequence[Any], fails: Callable[[list[Any]], bool]) -> list[Any
         if size == 1:
             break
         size //= 2
+    return _without_pairs(left, fails) if len(left) <= _PAIRS_BELOW else left
+
+
+def _without_pairs(items: Sequence[Any], fails: Callable[[list[Any]], bool]) -> list[Any]:
+    """Leave out two at once: a step and the one that only makes up for it go together or not at all."""
+    left = list(items)
+    pairs = iter(list(combinations(range(len(left)), 2)))
+    for i, j in pairs:
+        shorter = [item for k, item in enumerate(left) if k not in (i, j)]
+        if fails(shorter):
+            left = shorter
+            pairs = iter(list(combinations(range(len(left)), 2)))
     return left
 
 
