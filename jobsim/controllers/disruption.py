@@ -151,7 +151,7 @@ def wakes(event: WatchEvent, reader: Reader, stale_ns: int = STALE_DISRUPTION_NS
     if not isinstance(obj, Pod):
         return _budget_wakes(event, obj) if isinstance(obj, PodDisruptionBudget) else []
     woken = []
-    if reader.count(PodDisruptionBudget):
+    if reader.count(PodDisruptionBudget) > 0:
         budgets = reader.list(PodDisruptionBudget, obj.metadata.namespace)
         woken = [_key(budget) for budget in budgets if _selects(budget, obj)]
     old = event.old

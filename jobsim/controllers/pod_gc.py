@@ -20,7 +20,7 @@ from jobsim.api.plan import Chain, Plan, Step
 from jobsim.api.pod import Pod, PodStatus
 from jobsim.api.reader import Reader
 from jobsim.api.timing import REAL, Timing
-from jobsim.api.watch import Wake, WatchEvent
+from jobsim.api.watch import STATUS, Wake, WatchEvent
 from jobsim.api.writes import Delete, PatchPodStatus, Write
 from jobsim.controllers.node_lifecycle import OUT_OF_SERVICE
 from jobsim.units import floor_second
@@ -61,6 +61,8 @@ def wakes(event: WatchEvent, reader: Reader, timing: Timing = REAL) -> list[Wake
     """Return the next look when a change may give the collector something to do."""
     obj = event.obj
     if isinstance(obj, Pod):
+        if event.changed == STATUS and not obj.terminal:
+            return []
         reason = event.type != "DELETED" and _pod_concerns(obj, event.old, reader, timing.pod_gc_terminal_max)
     elif isinstance(obj, Node):
         reason = event.type == "DELETED" or _is_out_of_service(obj)

@@ -14,7 +14,7 @@ from jobsim.api.meta import Condition
 from jobsim.api.plan import EventRecord, WriteResult, reference, single
 from jobsim.api.pod import Pod
 from jobsim.api.timing import STATUS_RESYNC_NS
-from jobsim.api.watch import WatchEvent
+from jobsim.api.watch import STATUS, WatchEvent
 from jobsim.api.writes import Write
 from jobsim.apiserver.store import Store
 from jobsim.controllers import kubelet
@@ -111,9 +111,13 @@ class Kubelets:
             self._take_in(pod, given=event.type == "ADDED")
             return
         was, state.pod = state.pod, pod
-        if not state.busy and (
-            was.metadata.deletion_timestamp != pod.metadata.deletion_timestamp
-            or was.metadata.deletion_grace_period_seconds != pod.metadata.deletion_grace_period_seconds
+        if (
+            event.changed != STATUS
+            and not state.busy
+            and (
+                was.metadata.deletion_timestamp != pod.metadata.deletion_timestamp
+                or was.metadata.deletion_grace_period_seconds != pod.metadata.deletion_grace_period_seconds
+            )
         ):
             self._review(state)
 

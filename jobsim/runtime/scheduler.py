@@ -11,7 +11,7 @@ from functools import partial
 from jobsim.api.plan import EventRecord, Plan, single
 from jobsim.api.pod import Pod
 from jobsim.api.timing import REAL, Timing
-from jobsim.api.watch import WatchEvent
+from jobsim.api.watch import STATUS, WatchEvent
 from jobsim.apiserver.executor import Finish, Send, Shell, drive, execute
 from jobsim.apiserver.store import Store
 from jobsim.controllers.scheduler.decide import Action, binding_failed, cycles, decide, settle
@@ -89,7 +89,7 @@ class Scheduler:
         if self._down:
             return
         pod = event.obj
-        if isinstance(pod, Pod) and event.type == "MODIFIED" and _is_life_on_a_node(pod, event.old):
+        if isinstance(pod, Pod) and event.type == "MODIFIED" and _is_life_on_a_node(event, pod):
             if _has_begun(pod, event.old):
                 # When it began decides who is preempted (K-SCH-30); it is no news to pods that wait.
                 self._snapshot.apply(event)
@@ -220,15 +220,17 @@ class Scheduler:
         self._arm()
 
 
-def _is_life_on_a_node(pod: Pod, old: object) -> bool:
+def _is_life_on_a_node(event: WatchEvent, pod: Pod) -> bool:
     """Tell whether a bound pod only started, got ready and the like: nothing that makes or takes room."""
-    return (
-        isinstance(old, Pod)
-        and old.spec is pod.spec
-        and bool(pod.spec.node_name)
+    old = event.old
+    if not pod.spec.node_name or not isinstance(old, Pod):
+        return False
+    if pod.terminal and not old.terminal:
+        return False
+    return event.changed == STATUS or (
+        old.spec is pod.spec
         and old.metadata.labels is pod.metadata.labels
         and old.metadata.deletion_timestamp is pod.metadata.deletion_timestamp
-        and not (pod.terminal and not old.terminal)
     )
 
 

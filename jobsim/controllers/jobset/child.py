@@ -10,8 +10,8 @@ calculateReplicatedJobStatuses @08dfbdfd; C-BKT-01, C-BKT-05, C-STS-01..05, C-KE
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, zip_longest
-from operator import is_not
+from itertools import compress, count, zip_longest
+from operator import is_not, not_
 from typing import NamedTuple, TypeVar
 
 from jobsim.api.batch import Job
@@ -82,6 +82,8 @@ class Children(NamedTuple):
         How many there are of each (attempt, outcome).
     shares : mapping
         How many have each share.
+    missing : tuple of tuple of int or None
+        The places among ``wanted`` of names that are not there; None: not looked at yet.
     """
 
     by_name: Mapping[str, Child]
@@ -89,6 +91,7 @@ class Children(NamedTuple):
     jobs: Sequence[Job]
     kinds: Mapping[tuple[int, str], int]
     shares: Mapping[Share, int]
+    missing: tuple[tuple[int, ...], ...] | None = None
 
 
 class _Look:
@@ -104,6 +107,7 @@ class _Look:
         self._children: list[Child | None] = []
         #: The same by name, in that order; None: not made since a Job came or went.
         self._by_name: dict[str, Child | None] | None = None
+        self._missing: tuple[tuple[int, ...], ...] | None = None
         self._strangers = 0
         self._kinds: dict[tuple[int, str], int] = {}
         self._shares: dict[Share, int] = {}
@@ -111,7 +115,7 @@ class _Look:
     def update(self, jobset: JobSet, jobs: Sequence[Job], shares: Shares) -> Children:
         """Return the children among the Jobs; few differ from those of last time, and these lie together."""
         if jobset.spec is not self._spec:
-            self._spec, self._wanted = jobset.spec, wanted_names(jobset)
+            self._spec, self._wanted, self._missing = jobset.spec, wanted_names(jobset), None
         old = self._jobs
         shorter = min(len(jobs), len(old))
         first = _alike(jobs, old, shorter)
@@ -126,9 +130,13 @@ class _Look:
             jobs = [child.job for child in by_name.values()]
         else:
             if self._by_name is None:
-                self._by_name = dict(pairs)
+                self._by_name, self._missing = dict(pairs), None
             by_name = self._by_name.copy()  # type: ignore[assignment]
-        return Children(by_name, self._wanted, jobs, dict(self._kinds), dict(self._shares))
+        if self._strangers:
+            self._missing = None
+        elif self._missing is None:
+            self._missing = missing_of(self._wanted, by_name)
+        return Children(by_name, self._wanted, jobs, dict(self._kinds), dict(self._shares), self._missing)
 
     def _replace(self, first: int, end: int, fresh: Sequence[Job], shares: Shares) -> None:
         """Put other Jobs in the place of some."""
@@ -213,6 +221,13 @@ def children_of(jobset: JobSet, jobs: Sequence[Job]) -> Children:
         _count(shares, child.share, 1)
     by_name = {child.job.metadata.name: child for child in children}
     return Children(by_name, wanted_names(jobset), [c.job for c in by_name.values()], kinds, shares)
+
+
+def missing_of(
+    wanted: tuple[tuple[str, ...], ...], there: Mapping[str, Child]
+) -> tuple[tuple[int, ...], ...]:
+    """Return the places of names that are not there, for each replicated job; most often none."""
+    return tuple([tuple(compress(count(), map(not_, map(there.__contains__, names)))) for names in wanted])
 
 
 def wanted_names(jobset: JobSet) -> tuple[tuple[str, ...], ...]:

@@ -5,6 +5,7 @@ Source: jobset pkg/controllers/jobset_controller.go getChildJobs, deleteJobs @08
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -44,6 +45,8 @@ def bucket(children: Children, draft: Draft) -> Buckets:
         if attempt >= restarts:
             lists = {"": [], "Complete": [], "Failed": [], outcome: [*children.jobs]}
             return Buckets(lists[""], lists["Complete"], lists["Failed"], [], children.shares)
+    if not alone and all(attempt != UNREADABLE for attempt, _ in children.kinds):
+        return _by_attempt(children, restarts)
     shares: dict[Share, int] = {}
     buckets = Buckets([], [], [], [], shares)
     current = {"": buckets.active, "Complete": buckets.successful, "Failed": buckets.failed}
@@ -57,6 +60,22 @@ def bucket(children: Children, draft: Draft) -> Buckets:
             current[outcome].append(job)
             shares[share] = shares.get(share, 0) + 1
     return buckets
+
+
+def _by_attempt(children: Children, restarts: int) -> Buckets:
+    """Sort child Jobs whose attempts can all be read, where none is restarted alone."""
+    current = [child for child in children.by_name.values() if child.attempt >= restarts]
+    active = [child.job for child in current if not child.outcome]
+    finished = [child for child in current if child.outcome] if len(active) < len(current) else []
+    return Buckets(
+        active,
+        [child.job for child in finished if child.outcome == "Complete"],
+        [child.job for child in finished if child.outcome == "Failed"],
+        [child.job for child in children.by_name.values() if child.attempt < restarts]
+        if len(current) < len(children.by_name)
+        else [],
+        Counter([child.share for child in current]),
+    )
 
 
 class _Attempts:

@@ -5,16 +5,14 @@ Source: jobset pkg/controllers/jobset_controller.go reconcileReplicatedJobs @08d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import compress, count
-from operator import not_
+from collections.abc import Sequence
 
 from jobsim.api.batch import Job
 from jobsim.api.gofmt import quote
 from jobsim.api.jobset import JobSet, ReplicatedJob
 from jobsim.api.plan import Chain, OnError, Step
 from jobsim.api.writes import Create
-from jobsim.controllers.jobset.child import Child, Children
+from jobsim.controllers.jobset.child import Children, missing_of
 from jobsim.controllers.jobset.conditions import IN_ORDER_COMPLETED, IN_ORDER_IN_PROGRESS, set_condition
 from jobsim.controllers.jobset.construct import JobBuilder
 from jobsim.controllers.jobset.depends_on import dependencies_met
@@ -39,8 +37,11 @@ def create_missing_jobs(draft: Draft, children: Children, statuses: Statuses, *,
     ordered = in_order(jobset) and not spec.suspend
     blocked = previous_left and _blocking(jobset)
     replicas: dict[str, int] = {}
-    for rjob, names in zip(spec.replicated_jobs, children.wanted, strict=True):
-        missing = [] if blocked else _missing(names, children.by_name)
+    places = children.missing
+    if places is None:
+        places = missing_of(children.wanted, children.by_name)
+    for rjob, absent in zip(spec.replicated_jobs, places, strict=True):
+        missing = () if blocked else absent
         # Jobs are built before anything is asked, so a panic while building comes first.
         jobs = _build(draft, rjob, missing) if missing else []
         replicas[rjob.name] = rjob.replicas
@@ -57,17 +58,12 @@ def create_missing_jobs(draft: Draft, children: Children, statuses: Statuses, *,
         set_condition(draft, IN_ORDER_COMPLETED)
 
 
-def _missing(names: tuple[str, ...], there: Mapping[str, Child]) -> list[int]:
-    """Return the places of names that are not there; most often none."""
-    return list(compress(count(), map(not_, map(there.__contains__, names))))
-
-
 def _blocking(jobset: JobSet) -> bool:
     policy = jobset.spec.failure_policy
     return policy is not None and policy.restart_strategy == "BlockingRecreate"
 
 
-def _build(draft: Draft, rjob: ReplicatedJob, missing: list[int]) -> list[Job]:
+def _build(draft: Draft, rjob: ReplicatedJob, missing: Sequence[int]) -> list[Job]:
     """Return the missing Jobs of a replicated job."""
     restarts = None
     if draft.gates.restart_job:
