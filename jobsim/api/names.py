@@ -94,26 +94,24 @@ def label_value_errors(value: str) -> list[str]:
 
 def qualified_name_errors(value: str) -> list[str]:
     """Return what keeps a value from being a qualified name (label key): ``[prefix/]name``."""
-    form = _form(
-        "must consist of alphanumeric characters, '-', '_' or '.', "
-        "and must start and end with an alphanumeric character",
-        _LABEL_KEY,
-        "MyName",
-        "my.name",
-        "123-abc",
-    )
     parts = value.split("/")
     if len(parts) > 2:
         tail = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        return [f"a valid label key {form}{tail}"]
+        return [f"a valid label key {_label_key_form()}{tail}"]
     errors = _prefix_errors(parts[0]) if len(parts) == 2 else []
     name = parts[-1]
     if not name:
         errors.append("name part must be non-empty")
     errors += [f"name part {text}" for text in _byte_length_errors(name, LABEL_LENGTH_MAX)]
     if not _matches(_LABEL_KEY, name):
-        errors.append(f"name part {form}")
+        errors.append(f"name part {_label_key_form()}")
     return errors
+
+
+def _label_key_form() -> str:
+    what = "must consist of alphanumeric characters, '-', '_' or '.', "
+    what += "and must start and end with an alphanumeric character"
+    return _form(what, _LABEL_KEY, "MyName", "my.name", "123-abc")
 
 
 def _prefix_errors(prefix: str) -> list[str]:

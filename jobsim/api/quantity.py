@@ -11,6 +11,7 @@ Differs: upstream caps only binary amounts at parse time and decimal ones when t
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from jobsim.api._struct import Quantity
 
@@ -21,6 +22,10 @@ _MAX_NANO = MAX * NANO
 
 #: Beyond this many digits of exponent the cap or the smallest amount is certain.
 _EXPONENT_CERTAIN = 64
+
+#: Texts of at most this many characters are read once: a fleet has few different amounts.
+_SHORT = 32
+_REMEMBERED = 4096
 
 _SHAPE = re.compile(r"([+-]?)([0-9]*+)(?:\.([0-9]*+))?([eEinumkKMGTP]*+[-+]?[0-9]*+)", re.ASCII)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -57,6 +62,12 @@ def parse(quantity: Quantity) -> int:
     """
     if type(quantity) is int and -MAX <= quantity <= MAX:
         return quantity * NANO
+    if type(quantity) is str and len(quantity) <= _SHORT:
+        return _parse_short(quantity)
+    return _parse(quantity)
+
+
+def _parse(quantity: Quantity) -> int:
     sign, digits, fraction, suffix = _split(quantity)
     magnitude = int(digits + fraction)
     if not magnitude:
@@ -66,6 +77,9 @@ def parse(quantity: Quantity) -> int:
     else:
         exponent, factor = _exponent(suffix) - len(fraction), 1
     return sign * min(_scaled(magnitude * factor, exponent + 9), _MAX_NANO)
+
+
+_parse_short = lru_cache(maxsize=_REMEMBERED)(_parse)
 
 
 def value(quantity: Quantity) -> int:
@@ -101,6 +115,13 @@ def canonical(quantity: Quantity) -> str:
     >>> [canonical(q) for q in ("1024Mi", ".5", "0.5Ki", "1500", "1e4", "100000000", "9Ei")]
     ['1Gi', '500m', '512', '1500', '10e3', '100M', '9223372036854775807']
     """
+    text = str(quantity) if type(quantity) is int else quantity
+    if type(text) is str and len(text) <= _SHORT:
+        return _canonical_short(text)
+    return _canonical(quantity)
+
+
+def _canonical(quantity: Quantity) -> str:
     sign, digits, fraction, suffix = _split(quantity)
     magnitude = int(digits + fraction)
     if not magnitude:
@@ -118,6 +139,9 @@ def canonical(quantity: Quantity) -> str:
     if exponent < -9:
         magnitude, exponent = _scaled(magnitude, exponent + 9), -9
     return _decimal(sign * magnitude, exponent, exponent_form=suffix not in _DECIMAL)
+
+
+_canonical_short = lru_cache(maxsize=_REMEMBERED)(_canonical)
 
 
 def format_milli(thousandths: int) -> str:
