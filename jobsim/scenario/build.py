@@ -88,7 +88,7 @@ def build(
     notes = [f"left out, because it has no name and so is no object: {kind}" for kind in left_out]
     if scenario.gates.in_place_restart:
         notes += without_agent(scenario.manifests)
-    notes += _never_written(scenario)
+    notes += [*_never_written(scenario), *_end_by_themselves(scenario)]
     return setup, (*scenario.notes, *notes, *failures.notes, *([nodes.note] if nodes.note else ()))
 
 
@@ -129,6 +129,20 @@ def _never_written(scenario: Scenario) -> Iterator[str]:
                 where = f"checkpoint.levels[{level}]" if level < listed else "checkpoint"
                 text = "every is as long as all there is to do: it is never written"
                 yield f"workloads[{i}].{where}: {text}"
+
+
+def _end_by_themselves(scenario: Scenario) -> Iterator[str]:
+    """Yield a sentence for each workload whose pods know nothing of it."""
+    for i, spec in enumerate(scenario.workloads):
+        gang = spec.match
+        if not any(
+            rule.run == "workload"
+            and rule.match.jobset in (None, gang.jobset)
+            and (not gang.replicated_jobs or rule.match.replicated_job in (None, *gang.replicated_jobs))
+            for rule in scenario.pods
+        ):
+            text = f"no pod of jobset {gang.jobset} has `run: workload` (in pods): they end"
+            yield f"workloads[{i}]: {text} when their own time is over, and the training with them"
 
 
 def _levels(spec: model.CheckpointSpec | None) -> Iterator[Checkpoint]:

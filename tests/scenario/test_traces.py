@@ -173,9 +173,35 @@ def test_checkpoints_that_are_never_written_are_said(
 ) -> None:
     scenario = Scenario(
         fleet=[{"pool": "h", "shape": "cpu-16", "nodes": 2}],
+        pods=[{"run": "workload"}],
         workloads=[{"match": {"jobset": "a"}, "step": "10s", **work, "checkpoint": checkpoint}],
         until=until,
     )
     _, notes = build(scenario, strict=False, check_invariants=False)
     text = "every is as long as all there is to do: it is never written"
     assert list(notes) == [f"workloads[0].{path}: {text}" for path in where]
+
+
+@pytest.mark.parametrize(
+    ("rules", "knows"),
+    [
+        ([], False),
+        ([{"run": "forever"}], False),
+        ([{"match": {"jobset": "b"}, "run": "workload"}], False),
+        ([{"match": {"jobset": "a", "replicatedJob": "driver"}, "run": "workload"}], False),
+        ([{"match": {"jobset": "a", "replicatedJob": "worker"}, "run": "workload"}], True),
+        ([{"match": {"labels": {"x": "y"}}, "run": "workload"}], True),
+    ],
+)
+def test_a_gang_that_knows_nothing_of_its_training_is_said(rules: list[object], knows: bool) -> None:
+    scenario = Scenario(
+        fleet=[{"pool": "h", "shape": "cpu-16", "nodes": 2}],
+        pods=rules,
+        workloads=[
+            {"match": {"jobset": "a", "replicatedJobs": ["worker"]}, "step": "10s", "useful": "1h"},
+        ],
+    )
+    _, notes = build(scenario, strict=False, check_invariants=False)
+    assert [note.startswith("workloads[0]: no pod of jobset a has `run: workload`") for note in notes] == (
+        [] if knows else [True]
+    )
