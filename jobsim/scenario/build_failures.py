@@ -15,7 +15,7 @@ from jobsim.runtime.setup import Failure
 from jobsim.scenario import model
 from jobsim.scenario.check import path_text
 from jobsim.scenario.load import Scenario
-from jobsim.scenario.traces import unknown_entity
+from jobsim.scenario.traces import TraceError, unknown_entities
 
 #: More failures than this would take hours to run: a typing error, most likely.
 MOST_FAILURES = 10_000_000
@@ -162,9 +162,11 @@ class Failures:
     def _trace(self, i: int, spec: model.FailureTrace) -> None:
         machines = self._machines
         names = {name for m in machines for name in (m.name, *_domains(m))}
-        wrong = unknown_entity(spec.rows, names.__contains__, len(machines))
+        wrong = unknown_entities(spec.rows, names.__contains__, len(machines))
         if wrong:
-            self._error(i, "trace", f"{spec.trace}:{wrong} (as many and such as the fleet has)")
+            allowed = "as many and such as the fleet has"
+            for text in TraceError(*[f"{spec.trace}:{found} ({allowed})" for found in wrong]).texts:
+                self._error(i, "trace", text)
             return
         for row in spec.rows:
             fault = _fault(spec, row.effect, cause=row.cause or "trace", factor=row.factor)

@@ -299,7 +299,7 @@ class _Reading:
             try:
                 yield replace(failure, rows=read_trace(path, failure))
             except TraceError as err:
-                findings.append(Finding(("failures", i, "trace"), str(err)))
+                findings += [Finding(("failures", i, "trace"), text) for text in err.texts]
 
     def _error(self, finding: Finding) -> InputError:
         path, text = finding

@@ -61,7 +61,7 @@ def test_the_public_form_pairs_starts_and_ends(tmp_path: Path) -> None:
     ("text", "error"),
     [
         ("", "t.csv:1: nothing is no head line"),
-        ("time,node\n", "t.csv:1: time,node is no head line"),
+        ("time,node\n", 't.csv:1: "time,node" is no head line'),
         (
             HEAD + "5,h-0,crash,\n4,h-0,crash,\n",
             "t.csv:3: comes before the row above (rows in order of time)",
@@ -72,6 +72,7 @@ def test_the_public_form_pairs_starts_and_ends(tmp_path: Path) -> None:
         (HEAD + "soon,h-0,,\n", 't.csv:2: time: "soon" is wrong (a duration'),
         (HEAD + "-5,h-0,,\n", 't.csv:2: time: "-5" is wrong'),
         (HEAD + "nan,h-0,,\n", 't.csv:2: time: "nan" is wrong'),
+        (HEAD + "5," + "h" * 200_000 + ",,\n", "t.csv:2: is no CSV: field larger"),
         (HEAD + "5,,,\n", "t.csv:2: time or entity is missing"),
         (HEAD + "5,h-0,degrade,\n", "t.csv:2: factor is missing"),
     ],
@@ -87,9 +88,16 @@ def test_wrong_rows(text: str, error: str, tmp_path: Path) -> None:
     [
         ("{", "t.json is no JSON"),
         ("{}", "t.json holds no list"),
-        ("[1]", "t.json: event 1:"),
+        ("[" * 100_000, "t.json is nested too deeply"),
+        ("[1]", "t.json: event 1: 1 is no map (a map with node_id, event_time"),
+        ('[{"node_id": 1}]', "t.json: event 1: event_time, event_type, fault_type is missing"),
+        (events(("x", float("inf"), "fault_start", "GPU")), "t.json: event 1: event_time: infinity is wrong"),
+        (events(("x", 1, "fault_begin", "GPU")), 't.json: event 1: event_type: "fault_begin" is wrong'),
         (events(("x", 1, "fault_end", "GPU")), "t.json: event 1: ends a fault that has not begun"),
-        (events(("x", -1, "fault_start", "GPU")), "t.json: event 1: fault_start at -1.0"),
+        (
+            events(("x", -1, "fault_start", "GPU")),
+            "t.json: event 1: event_time: -1 is wrong (days, from 0 to",
+        ),
         (events(("x", 2, "fault_start", "a"), ("y", 1, "fault_start", "a")), "t.json:2: comes before"),
     ],
 )
@@ -118,6 +126,44 @@ def test_entities_that_the_fleet_has_not(name: str, text: str, error: str, tmp_p
     with pytest.raises(InputErrors) as caught:
         build(scenario, strict=False, check_invariants=False)
     assert str(caught.value).startswith(error)
+
+
+def test_all_that_is_wrong_is_told(tmp_path: Path) -> None:
+    text = HEAD + "soon,h-0,burn,\n5,h-0,crash\n9,h-0,,\n8,h-1,,7\n10,h-0,degrade,\n"
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InputErrors) as caught:
+        Scenario(failures=[{"trace": "t.csv"}], folder=tmp_path)
+    at = "failures[0].trace: t.csv:"
+    assert [str(error).partition(" (")[0] for error in caught.value.errors] == [
+        at + '2: time: "soon" is wrong',
+        at + '2: effect: "burn" is wrong',
+        at + "3: has 3 cells",
+        at + "5: comes before the row above",
+        at + "5: until is before time",
+        at + "6: factor is missing",
+    ]
+
+
+def test_a_file_full_of_mistakes_is_told_in_short(tmp_path: Path) -> None:
+    with pytest.raises(TraceError) as caught:
+        read(tmp_path, HEAD + "soon,h-0,,\n" * 1000)
+    assert len(caught.value.texts) == 21
+    assert caught.value.texts[-1] == "and 980 more like these"
+
+
+def test_each_unknown_entity_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(HEAD + "1,h-7,,\n2,h-0,,\n3,h-7,,\n4,rack9,,\n")
+    scenario = Scenario(
+        fleet=[{"pool": "h", "shape": "cpu-16", "nodes": 2}],
+        failures=[{"trace": "t.csv"}],
+        folder=tmp_path,
+    )
+    with pytest.raises(InputErrors) as caught:
+        build(scenario, strict=False, check_invariants=False)
+    assert [str(error).partition(" (")[0] for error in caught.value.errors] == [
+        'failures[0].trace: t.csv:2: no node, rack or block "h-7"',
+        'failures[0].trace: t.csv:5: no node, rack or block "rack9"',
+    ]
 
 
 def test_more_failures_than_anybody_waits_for() -> None:
