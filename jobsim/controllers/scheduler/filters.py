@@ -179,7 +179,7 @@ def indifferent(snapshot: Snapshot, view: PodView) -> bool:
 
     So the anti-affinity of pods that are only nominated does not count either.
     """
-    return not view.affinity and not view.anti_affinity and unwanted(snapshot, view) is None
+    return not view.affinity and not view.shuns and unwanted(snapshot, view) is None
 
 
 def passes(

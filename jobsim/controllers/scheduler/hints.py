@@ -166,8 +166,8 @@ def _affinity_after_pod(view: PodView, event: ClusterEvent, namespaces: Mapping[
     if event.change == "pod-updated" and old is not None:
         if _all_match(view.affinity, pod) and not _all_match(view.affinity, old):
             return True
-        return _all_match(view.anti_affinity, old) and not _all_match(view.anti_affinity, pod)
-    return _all_match(view.anti_affinity, pod) or _all_match(pod.anti_affinity, view)
+        return _all_match(view.shuns, old) and not _all_match(view.shuns, pod)
+    return _all_match(view.shuns, pod) or _all_match(pod.anti_affinity, view)
 
 
 def _all_match(terms: Sequence[Question], pod: PodView) -> bool:
@@ -262,7 +262,7 @@ def _in_domains(view: PodView, node: Node) -> bool:
 def _affinity_on_node(view: PodView, node: Node, old: Node | None) -> bool:
     after = node.metadata.labels
     wanted = [question.shape.topology_key for question in view.affinity]
-    shunned = [question.shape.topology_key for question in view.anti_affinity]
+    shunned = [question.shape.topology_key for question in view.shuns]
     if old is None:
         return bool(shunned) or any(key in after for key in wanted)
     before = old.metadata.labels

@@ -45,7 +45,7 @@ def _matches_itself(snapshot: Snapshot, view: PodView) -> bool:
 def repelled(snapshot: Snapshot, view: PodView) -> BoolArray | None:
     """Return which nodes fail the pod's own required anti-affinity; None: none does (K-SCH-22)."""
     mask: BoolArray | None = None
-    for question in view.anti_affinity:
+    for question in view.shuns:
         counts = snapshot.tables.counts(question)
         if counts is not None:
             there = (counts > 0)[snapshot.domains(question.shape.topology_key)]
@@ -67,8 +67,8 @@ def affinity_score(snapshot: Snapshot, view: PodView, rows: IntArray) -> IntArra
     tables = snapshot.tables
     raw: IntArray | None = None
     for sign, sources in (
-        (1, (tables.attracting(view), tables.preferred(view.liked))),
-        (-1, (tables.disliking(view), tables.preferred(view.disliked))),
+        (1, (tables.attracting(view), tables.preferred(view.likes))),
+        (-1, (tables.disliking(view), tables.preferred(view.dislikes))),
     ):
         for key, counts in _chain(sources):
             part = sign * counts[snapshot.domains(key)[rows]]

@@ -58,7 +58,7 @@ class AffinityTables:
             self._add_term(self._repels, question, node, amount)
         for term in view.attracts:
             self._add_term(self._attracts, term.question, node, amount * term.weight)
-        for term in view.disliked:
+        for term in view.repels:
             self._add_term(self._dislikes, term.question, node, amount * term.weight)
 
     @property

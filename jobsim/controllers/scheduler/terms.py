@@ -125,13 +125,19 @@ def ask(
     return Question(shape=shape, values=values, not_value=not_req[2][0] if not_req else None)
 
 
-def scope_of(term: PodAffinityTerm, namespace: str) -> Scope:
-    """Return where an affinity term of a pod in ``namespace`` looks."""
+def scope_of(term: PodAffinityTerm, namespace: str, *, incoming: bool = False) -> Scope:
+    """Return where an affinity term of a pod in ``namespace`` looks.
+
+    ``incoming``: the term is the pod's that is to be placed.  Upstream lists the namespaces that its selector
+    means, then means to drop the selector but does so in a copy (mergeAffinityTermNamespacesIfNotEmpty), and
+    asks it about a namespace without labels: one that holds there (NotIn, DoesNotExist) means all.
+    """
     if term.namespace_selector is None:
         return Scope(names=tuple(sorted(set(term.namespaces))) or (namespace,))
-    return Scope(
-        names=tuple(sorted(set(term.namespaces))), reqs=tuple(sorted(requirements(term.namespace_selector)))
-    )
+    reqs = tuple(sorted(requirements(term.namespace_selector)))
+    if incoming and meet_all(reqs, {}):
+        return Scope(reqs=())
+    return Scope(names=tuple(sorted(set(term.namespaces))), reqs=reqs)
 
 
 def term_reqs(term: PodAffinityTerm) -> list[Req] | None:
@@ -142,9 +148,9 @@ def term_reqs(term: PodAffinityTerm) -> list[Req] | None:
     return requirements(term.label_selector)
 
 
-def term_question(term: PodAffinityTerm, namespace: str) -> Question:
-    """Return one affinity term of a pod as a question."""
-    return ask(term.topology_key, term_reqs(term), [scope_of(term, namespace)])
+def term_question(term: PodAffinityTerm, namespace: str, *, incoming: bool = False) -> Question:
+    """Return one affinity term of a pod as a question (``scope_of``)."""
+    return ask(term.topology_key, term_reqs(term), [scope_of(term, namespace, incoming=incoming)])
 
 
 def all_terms_questions(terms: Sequence[PodAffinityTerm], namespace: str) -> tuple[Question, ...]:
@@ -156,7 +162,7 @@ def all_terms_questions(terms: Sequence[PodAffinityTerm], namespace: str) -> tup
         if own is None:
             return tuple(ask(t.topology_key, None, ()) for t in terms)
         reqs += [req for req in own if req not in reqs]
-        scope = scope_of(term, namespace)
+        scope = scope_of(term, namespace, incoming=True)
         if scope not in scopes:
             scopes.append(scope)
     return tuple(ask(key, reqs, scopes) for key in dict.fromkeys(t.topology_key for t in terms))

@@ -25,10 +25,10 @@ class Weighted(Struct):
 class PodView(Struct):
     """A pod as filters and scores see it.
 
-    ``affinity`` are required terms as one question per topology key (who matches all of them);
-    ``anti_affinity`` the required ones, term by term; ``liked`` and ``disliked`` the preferred ones.
-    ``attracts`` is how strongly the pod, once placed, draws those that match: its required
-    affinity (hardPodAffinityWeight 1) and its preferred affinity.
+    While it is to be placed: ``affinity`` are required terms as one question per topology key (who matches
+    all of them); ``shuns`` the required anti-affinity, term by term; ``likes`` and ``dislikes`` the preferred
+    terms.  Once it is placed: ``anti_affinity`` is whom it keeps away, ``repels`` and ``attracts`` how
+    strongly it is against or for those that match; required affinity draws, too (hardPodAffinityWeight 1).
     """
 
     pod: Pod
@@ -39,9 +39,11 @@ class PodView(Struct):
     priority: int = 0
     terminating: bool = False
     affinity: tuple[Question, ...] = ()
+    shuns: tuple[Question, ...] = ()
+    likes: tuple[Weighted, ...] = ()
+    dislikes: tuple[Weighted, ...] = ()
     anti_affinity: tuple[Question, ...] = ()
-    liked: tuple[Weighted, ...] = ()
-    disliked: tuple[Weighted, ...] = ()
+    repels: tuple[Weighted, ...] = ()
     attracts: tuple[Weighted, ...] = ()
 
 
@@ -73,26 +75,34 @@ def view_of(pod: Pod, request: Request) -> PodView:
 def _with_affinity(view: PodView, near: PodAffinity, far: PodAffinity) -> PodView:
     namespace = view.namespace
     required = near.required_during_scheduling_ignored_during_execution
-    liked = _weighted(near.preferred_during_scheduling_ignored_during_execution, namespace)
+    liked = near.preferred_during_scheduling_ignored_during_execution
+    disliked = far.preferred_during_scheduling_ignored_during_execution
+    apart = far.required_during_scheduling_ignored_during_execution
     drawn = [Weighted(question=term_question(term, namespace), weight=1) for term in required]
     return replace(
         view,
         affinity=all_terms_questions(required, namespace),
-        anti_affinity=_questions(far.required_during_scheduling_ignored_during_execution, namespace),
-        liked=liked,
-        disliked=_weighted(far.preferred_during_scheduling_ignored_during_execution, namespace),
-        attracts=(*drawn, *liked),
+        shuns=_questions(apart, namespace, incoming=True),
+        likes=_weighted(liked, namespace, incoming=True),
+        dislikes=_weighted(disliked, namespace, incoming=True),
+        anti_affinity=_questions(apart, namespace, incoming=False),
+        repels=_weighted(disliked, namespace, incoming=False),
+        attracts=(*drawn, *_weighted(liked, namespace, incoming=False)),
     )
 
 
-def _questions(terms: Sequence[PodAffinityTerm], namespace: str) -> tuple[Question, ...]:
-    return tuple([term_question(term, namespace) for term in terms])
+def _questions(terms: Sequence[PodAffinityTerm], namespace: str, *, incoming: bool) -> tuple[Question, ...]:
+    return tuple([term_question(term, namespace, incoming=incoming) for term in terms])
 
 
-def _weighted(terms: Sequence[WeightedPodAffinityTerm], namespace: str) -> tuple[Weighted, ...]:
+def _weighted(
+    terms: Sequence[WeightedPodAffinityTerm], namespace: str, *, incoming: bool
+) -> tuple[Weighted, ...]:
     return tuple(
         [
-            Weighted(question=term_question(t.pod_affinity_term, namespace), weight=t.weight)
+            Weighted(
+                question=term_question(t.pod_affinity_term, namespace, incoming=incoming), weight=t.weight
+            )
             for t in terms
             if t.weight
         ]

@@ -135,16 +135,21 @@ def short_of(world: World, node: Node, pod: Pod) -> tuple[list[str], bool]:
     return reasons, hopeless
 
 
-def in_scope(world: World, term: PodAffinityTerm, owner: Pod, namespace: str) -> bool:
+def in_scope(world: World, term: PodAffinityTerm, owner: Pod, namespace: str, *, incoming: bool) -> bool:
     if not term.namespaces and term.namespace_selector is None:
         return namespace == owner.namespace
     if namespace in term.namespaces:
         return True
+    # Upstream asks the terms of a pod that it places about a namespace without labels, too.
+    if incoming and matches(term.namespace_selector, {}):
+        return True
     return matches(term.namespace_selector, world.namespaces.get(namespace, {}))
 
 
-def term_matches(world: World, term: PodAffinityTerm, owner: Pod, other: Pod) -> bool:
-    return in_scope(world, term, owner, other.namespace) and matches(
+def term_matches(
+    world: World, term: PodAffinityTerm, owner: Pod, other: Pod, *, incoming: bool = False
+) -> bool:
+    return in_scope(world, term, owner, other.namespace, incoming=incoming) and matches(
         term.label_selector, other.metadata.labels
     )
 
@@ -169,12 +174,12 @@ def affinity_fails(world: World, node: Node, pod: Pod) -> bool:
     homes = [
         home
         for other in world.placed
-        if all(term_matches(world, t, pod, other) for t in terms)
+        if all(term_matches(world, t, pod, other, incoming=True) for t in terms)
         and (home := world.node_of(other)) is not None
     ]
     labelled = all(t.topology_key in node.metadata.labels for t in terms)
     anywhere = any(t.topology_key in home.metadata.labels for home in homes for t in terms)
-    if not anywhere and all(term_matches(world, t, pod, pod) for t in terms):
+    if not anywhere and all(term_matches(world, t, pod, pod, incoming=True) for t in terms):
         return not labelled
     return not all(any(together(node, home, t.topology_key) for home in homes) for t in terms)
 
@@ -183,7 +188,8 @@ def anti_affinity_fails(world: World, node: Node, pod: Pod) -> bool:
     for term in far(pod).required_during_scheduling_ignored_during_execution:
         for other in world.placed:
             home = world.node_of(other)
-            if home and together(node, home, term.topology_key) and term_matches(world, term, pod, other):
+            near_it = home and together(node, home, term.topology_key)
+            if near_it and term_matches(world, term, pod, other, incoming=True):
                 return True
     return False
 

@@ -70,7 +70,7 @@ def affinity_points(world: World, nodes: list[Node], pod: Pod) -> dict[str, int]
             for sign, side in ((1, near(asking)), (-1, far(asking))):
                 for w in side.preferred_during_scheduling_ignored_during_execution:
                     term = w.pod_affinity_term
-                    if term_matches(world, term, asking, answering):
+                    if term_matches(world, term, asking, answering, incoming=asking is pod):
                         give(home, term.topology_key, sign * w.weight)
         for term in near(other).required_during_scheduling_ignored_during_execution:
             if term_matches(world, term, other, pod):

@@ -9,7 +9,7 @@ import pytest
 
 from jobsim.api._struct import Time, replace
 from jobsim.api.core import Service, ServiceSpec
-from jobsim.api.meta import LabelSelector, ObjectMeta
+from jobsim.api.meta import LabelSelector, LabelSelectorRequirement, ObjectMeta
 from jobsim.api.pod import (
     Affinity,
     Container,
@@ -87,6 +87,44 @@ def test_missing_topology_label_fails_affinity_and_passes_anti_affinity() -> Non
     far = make_pod("far", labels={"a": "b"}, affinity=Affinity(pod_anti_affinity=required))
     assert messages.AFFINITY in cycle(snapshot, near).message
     assert cycle(snapshot, far).node == "bare"
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "placed_first", "kept_apart"),
+    [
+        # The pod to be placed has the term: one that a namespace without labels meets means all namespaces.
+        ("NotIn", ("red",), False, True),
+        ("DoesNotExist", (), False, True),
+        ("In", ("red",), False, True),
+        ("In", ("blue",), False, False),
+        # The placed pod has it: it is asked about the labels of the other's namespace.
+        ("NotIn", ("red",), True, False),
+        ("DoesNotExist", (), True, False),
+        ("In", ("red",), True, True),
+    ],
+)
+def test_negative_namespace_selectors_of_a_pod_to_be_placed_mean_all_namespaces(
+    operator: str, values: tuple[str, ...], placed_first: bool, kept_apart: bool
+) -> None:
+    """K-SCH-22, K-SCH-23: kube-scheduler 1.36 drops the selector of a copy, so it is asked again."""
+    term = PodAffinityTerm(
+        topology_key=RACK,
+        label_selector=LabelSelector(match_labels={"a": "b"}),
+        namespace_selector=LabelSelector(
+            match_expressions=(LabelSelectorRequirement(key="team", operator=operator, values=values),)
+        ),
+    )
+    apart = Affinity(
+        pod_anti_affinity=PodAffinity(required_during_scheduling_ignored_during_execution=(term,))
+    )
+    picky = make_pod("picky", affinity=apart)
+    other = make_pod("other", labels={"a": "b"})
+    other = replace(other, metadata=replace(other.metadata, namespace="red"))
+    snapshot = cluster(*racks(1))
+    snapshot.tables.set_namespace("red", {"team": "red"})
+    first, second = (picky, other) if placed_first else (other, picky)
+    assert place(snapshot, first)
+    assert (cycle(snapshot, second).node == "") == kept_apart
 
 
 def test_messages_sort_reasons_as_strings() -> None:

@@ -118,7 +118,9 @@ SELECTORS = st.sampled_from(
 @st.composite
 def affinity_terms(draw: st.DrawFn) -> PodAffinityTerm:
     everywhere = st.just(LabelSelector())
-    by_label = st.just(LabelSelector(match_labels={"team": "red"}))
+    by_label = st.sampled_from(
+        [LabelSelector(match_labels={"team": "red"}), _selector(("team", "NotIn", ("red",)))]
+    )
     return PodAffinityTerm(
         topology_key=draw(KEYS),
         label_selector=draw(SELECTORS),
