@@ -29,8 +29,19 @@ def conflict(kind: str, name: str, why: str = "") -> ApiError:
 
 def uid_conflict(kind: str, name: str, wanted: str, found: str) -> ApiError:
     """Return the error for a delete or update that meant another object of the same name."""
-    why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
-    return conflict(kind, name, why)
+    return conflict(kind, name, _uids(wanted, found))
+
+
+def replaced_conflict(kind: str, namespace: str, name: str, wanted: str, found: str) -> ApiError:
+    """Return the error for a PUT of an object of which another now has the name (etcd3 store.go)."""
+    plural, _, group = resource_of(kind).partition(".")
+    key = "/".join(filter(None, (group, plural, namespace, name)))
+    why = f"StorageError: invalid object, Code: 4, Key: /{key}, ResourceVersion: 0, AdditionalErrorMsg: "
+    return conflict(kind, name, why + _uids(wanted, found))
+
+
+def _uids(wanted: str, found: str) -> str:
+    return f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
 
 
 def too_many_requests() -> ApiError:

@@ -16,7 +16,7 @@ from jobsim.api.field import FieldError
 from jobsim.api.jobset import JobSet, JobSetStatus
 from jobsim.api.meta import Object
 from jobsim.api.reader import Reader
-from jobsim.apiserver import schema_crd, schema_go
+from jobsim.apiserver import messages, schema_crd, schema_go
 from jobsim.apiserver.jobset_schema import CRDS, JOBSET, TYPES
 from jobsim.apiserver.schema_errors import DocumentError, denied, go_json, invalid_object
 from jobsim.apiserver.schema_go import GoError
@@ -106,12 +106,15 @@ def update_jobset(doc: Document, old: Document, gates: Gates) -> dict[str, Any]:
     Raises
     ------
     ApiError
-        400 or 422, in the server's words.
+        400, 409 or 422, in the server's words.
     """
     doc = {key: value for key, value in doc.items() if key != "status"}
     if "status" in old:
         doc["status"] = old["status"]
     name = doc["metadata"].get("name", "")
+    wanted, found = doc["metadata"].get("uid"), old["metadata"].get("uid", "")
+    if wanted and wanted != found:
+        raise messages.replaced_conflict("JobSet", old["metadata"].get("namespace", ""), name, wanted, found)
     before = as_object({**old, "spec": {}})
     after = as_object({**doc, "spec": {}})
     after = after.with_meta(**_filled(after, before))

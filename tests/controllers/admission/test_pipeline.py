@@ -147,6 +147,23 @@ def test_complaints_say_where() -> None:
     assert problems(refusal({"kind": "JobSet"}))[0][0] == ()
 
 
+def test_a_document_of_another_jobset_of_that_name_is_a_conflict() -> None:
+    """A PUT with a UID means that very object; what else is wrong with it is not looked at."""
+    chain = admission()
+    old = chain.create_document(jobset(), EMPTY)
+    old = {**old, "metadata": {**old["metadata"], "uid": "is"}}
+    new = {**old, "metadata": {**old["metadata"], "uid": "was"}, "spec": {"replicatedJobs": []}}
+    with pytest.raises(ApiError) as caught:
+        chain.update_document(new, old)
+    name, namespace = old["metadata"]["name"], old["metadata"]["namespace"]
+    assert caught.value.code == 409
+    assert caught.value.message == (
+        f'Operation cannot be fulfilled on jobsets.jobset.x-k8s.io "{name}": StorageError: invalid object, '
+        f"Code: 4, Key: /jobset.x-k8s.io/jobsets/{namespace}/{name}, ResourceVersion: 0, AdditionalErrorMsg: "
+        "Precondition failed: UID in precondition: was, UID in object meta: is"
+    )
+
+
 def test_lists_as_bad_values_are_printed_as_go_prints_them() -> None:
     """C-UPD-01: zeros without omitempty are there, the field order is Go's."""
     chain = admission()
